@@ -1,0 +1,9 @@
+"""Accounts: users, their passwords and their sessions."""
+
+from app.accounts.accounts import Accounts, WrongCredentials
+from app.accounts.limits import Limits
+from app.accounts.model import Identity, Revoked, User
+from app.accounts.passwords import Passwords
+from app.accounts.sessions import Sessions
+
+__all__ = ["Accounts", "Identity", "Limits", "Passwords", "Revoked", "Sessions", "User", "WrongCredentials"]

@@ -1,0 +1,129 @@
+"""The catalogue: what workers said that they can do. The web process knows workloads only from here, so it needs no plug-in."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from app.db import Database, Row, moment
+
+FRESH: Final = 2.0  # seconds that an answer is kept in this process
+ALIVE: Final = timedelta(seconds=30)  # a worker that was not seen for longer counts as gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What people can start: a row of `workloads`."""
+
+    name: str
+    version: int
+    title: str
+    description: str
+    mode: str
+    lane: str
+    schema: Mapping[str, Any]  # JSON Schema of the params
+    limits: Mapping[str, Any]
+    timeout_s: float
+    max_attempts: int
+    source: str  # "built-in", or the module that brings it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A worker process: a row of `workers`."""
+
+    id: UUID
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    last_seen_at: datetime
+    workloads: Mapping[str, int]  # name: newest version that it can run
+    slots: Mapping[str, int]  # lane: tasks at once
+
+
+class Catalogue:
+    """Reads are kept for two seconds: submits ask for a workload each."""
+
+    def __init__(self, db: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._db = db
+        self._clock = clock
+        self._workloads: tuple[float, dict[str, Workload]] = (float("-inf"), {})
+        self._workers: tuple[float, list[Worker]] = (float("-inf"), [])
+
+    async def all(self) -> list[Workload]:
+        """Every workload, by title."""
+        return list((await self._known()).values())
+
+    async def get(self, name: str) -> Workload | None:
+        """One workload, or None."""
+        return (await self._known()).get(name)
+
+    async def workers(self) -> list[Worker]:
+        """The workers that are alive."""
+        read_at, workers = self._workers
+        if self._clock() - read_at > FRESH:
+            rows = await self._db.fetch_all("SELECT * FROM workers WHERE last_seen_at > :since", {"since": datetime.now(UTC) - ALIVE})
+            workers = [_worker(row) for row in rows]
+            self._workers = self._clock(), workers
+        return workers
+
+    async def publish(self, workloads: Sequence[Workload]) -> None:
+        """Write what this process can run. An older version never replaces a newer one."""
+        sql = """INSERT INTO workloads (name, version, title, description, mode, lane, schema, limits, timeout_s, max_attempts, source, updated_at)
+        VALUES (:name, :version, :title, :description, :mode, :lane, :schema, :limits, :timeout_s, :max_attempts, :source, :now)
+        ON CONFLICT (name) DO UPDATE SET version = excluded.version, title = excluded.title, description = excluded.description, mode = excluded.mode,
+        lane = excluded.lane, schema = excluded.schema, limits = excluded.limits, timeout_s = excluded.timeout_s, max_attempts = excluded.max_attempts,
+        source = excluded.source, updated_at = excluded.updated_at WHERE workloads.version <= excluded.version"""
+        async with self._db.transaction():
+            for one in sorted(workloads, key=lambda workload: workload.name):
+                values = {name: getattr(one, name) for name in Workload.__slots__}
+                await self._db.execute(sql, {**values, "schema": _text(one.schema), "limits": _text(one.limits), "now": datetime.now(UTC)})
+        self._workloads = float("-inf"), {}
+
+    async def beat(self, worker: Worker) -> None:
+        """Say that a worker is alive, and forget those that were not seen for an hour."""
+        sql = """INSERT INTO workers (id, host, pid, version, started_at, last_seen_at, workloads, slots)
+        VALUES (:id, :host, :pid, :version, :started_at, :last_seen_at, :workloads, :slots)
+        ON CONFLICT (id) DO UPDATE SET last_seen_at = excluded.last_seen_at"""
+        values = {name: getattr(worker, name) for name in Worker.__slots__}
+        await self._db.execute(sql, {**values, "workloads": _text(worker.workloads), "slots": _text(worker.slots)})
+        await self._db.execute("DELETE FROM workers WHERE last_seen_at < :long_ago", {"long_ago": worker.last_seen_at - timedelta(hours=1)})
+
+    async def leave(self, worker_id: UUID) -> None:
+        """Take a worker that stops off the list."""
+        await self._db.execute("DELETE FROM workers WHERE id = :id", {"id": worker_id})
+
+    async def _known(self) -> dict[str, Workload]:
+        read_at, known = self._workloads
+        if self._clock() - read_at > FRESH:
+            rows = await self._db.fetch_all("SELECT * FROM workloads ORDER BY title")
+            known = {row["name"]: _workload(row) for row in rows}
+            self._workloads = self._clock(), known
+        return known
+
+
+def _workload(row: Row) -> Workload:
+    values = {name: row[name] for name in Workload.__slots__}
+    return Workload(**{**values, "schema": orjson.loads(row["schema"]), "limits": orjson.loads(row["limits"])})
+
+
+def _worker(row: Row) -> Worker:
+    return Worker(
+        id=UUID(str(row["id"])),
+        host=row["host"],
+        pid=row["pid"],
+        version=row["version"],
+        started_at=moment(row["started_at"]),
+        last_seen_at=moment(row["last_seen_at"]),
+        workloads=orjson.loads(row["workloads"]),
+        slots=orjson.loads(row["slots"]),
+    )
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,149 @@
+"""SQLite: one held connection that writes, under a lock, and one that reads. Safe against power loss (WAL, synchronous=FULL)."""
+
+import asyncio
+import contextlib
+import fcntl
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+
+import databases
+
+from app.db.base import Database, Row, Values
+from app.errors import Unavailable, Unstorable
+
+BUSY_WITHIN = 5_000  # milliseconds that a statement waits for another process's lock
+
+
+class _Connection(sqlite3.Connection):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.row_factory = sqlite3.Row
+        for pragma in (f"busy_timeout = {BUSY_WITHIN}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
+            self.execute(f"PRAGMA {pragma}")
+
+
+class SqliteDatabase(Database):
+    """One file, one process, one writer."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str) -> None:
+        self._database = databases.Database(url, factory=_Connection)
+        Path(self._database.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self._writer: Any = None
+        self._reader: Any = None
+        self._writing = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._lock: IO[str] | None = None
+        self._held: ContextVar[Any] = ContextVar("held", default=None)
+
+    async def connect(self) -> None:
+        with _unavailable():
+            await self._database.connect()
+            # `databases` ties a connection to the asyncio task that asks for it: tasks that end at once leave connections that nobody shares by chance.
+            self._writer = await asyncio.create_task(self._open())
+            self._reader = await asyncio.create_task(self._open())
+
+    async def _open(self) -> Any:
+        return await self._database.connection().__aenter__()
+
+    async def disconnect(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                await connection.__aexit__()
+        self._reader = self._writer = None
+        await self._database.disconnect()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def fetch_all(self, sql: str, values: Values | None = None) -> list[Row]:
+        async with self._connection(reading=sql.lstrip()[:6].upper() == "SELECT") as connection:
+            records = await connection.fetch_all(sql, _bound(values))
+        return [dict(record._mapping) for record in records]  # noqa: SLF001  the public face of SQLAlchemy's rows
+
+    async def execute(self, sql: str, values: Values | None = None) -> None:
+        async with self._connection(reading=False) as connection:
+            await connection.execute(sql, _bound(values))
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, *, reading: bool) -> AsyncIterator[Any]:
+        with _unavailable():
+            if held := self._held.get():
+                yield held
+                return
+            async with self._reading if reading else self._writing:
+                yield self._reader if reading else self._writer
+
+    async def hot(self, sql: str, *args: Any) -> Sequence[Any]:
+        connection = self._held.get() or self._reader
+        try:
+            with _unavailable():
+                rows: Sequence[Any] = await connection.raw_connection.execute_fetchall(sql, tuple(map(_bind, args)))
+                return rows
+        except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
+            raise Unstorable from error
+
+    async def sole_worker(self) -> bool:
+        lock = Path(f"{self._database.url.database}.worker").open("w")  # noqa: SIM115, ASYNC230  held open, and a local file that nobody writes to
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def transaction(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._begin("BEGIN IMMEDIATE", self._writing, lambda: self._writer)
+
+    def snapshot(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._begin("BEGIN", self._reading, lambda: self._reader)
+
+    @contextlib.asynccontextmanager
+    async def _begin(self, begin: str, lock: asyncio.Lock, pick: Any) -> AsyncIterator[None]:
+        if self._held.get() is not None:
+            raise RuntimeError("transactions do not nest")
+        async with lock:
+            connection = pick()
+            with _unavailable():
+                await connection.raw_connection.execute_fetchall(begin)
+                mark = self._held.set(connection)
+                try:
+                    yield
+                    await connection.raw_connection.execute_fetchall("COMMIT")
+                except BaseException:
+                    await asyncio.shield(_rollback(connection.raw_connection))
+                    raise
+                finally:
+                    self._held.reset(mark)
+
+
+async def _rollback(raw: Any) -> None:
+    if raw.in_transaction:
+        await raw.execute_fetchall("ROLLBACK")
+
+
+def _bound(values: Values | None) -> dict[str, Any] | None:
+    return {name: _bind(value) for name, value in values.items()} if values else None
+
+
+def _bind(value: Any) -> Any:
+    if isinstance(value, datetime):
+        # Fixed width, so that text compares as time does.
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(value) if isinstance(value, UUID) else value
+
+
+@contextlib.contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if any(sign in str(error) for sign in ("locked", "busy", "disk", "unable to open", "readonly")):
+            raise Unavailable(f"The database does not answer ({error}).") from error
+        raise

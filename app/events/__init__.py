@@ -1,0 +1,1 @@
+"""From a committed event to every socket of its owner."""

@@ -1,0 +1,18 @@
+"""The frames that are about the connection itself, as JSON texts."""
+
+import orjson
+
+from app.events.hub import Welcome
+from app.events.model import Snapshot
+
+
+def welcome_frame(welcome: Welcome, user_id: int, username: str) -> str:
+    """Whose events these are, and where the log stands."""
+    user = {"id": user_id, "username": username}
+    return orjson.dumps({"type": "welcome", "epoch": welcome.epoch, "seq": welcome.seq, "user": user}).decode()
+
+
+def reset_frame(snapshot: Snapshot) -> str:
+    """The client cannot resume: the tasks as they are now."""
+    cards = [orjson.Fragment(card) for card in snapshot.cards]
+    return orjson.dumps({"type": "reset", "epoch": snapshot.epoch, "seq": snapshot.seq, "tasks": cards}).decode()

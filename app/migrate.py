@@ -1,0 +1,40 @@
+"""The schema: bring a database up to date, or refuse one that is not."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from app.assets import migrations_dir
+from app.db import Database
+from app.errors import OutOfDate, Unavailable
+
+
+def _config(url: str = "") -> Config:
+    parts = urlsplit(url)
+    driver = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}.get(parts.scheme, parts.scheme)
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()))
+    config.set_main_option("sqlalchemy.url", url.replace(parts.scheme, driver, 1).replace("%", "%%"))
+    return config
+
+
+async def upgrade(url: str) -> None:
+    """Run the migrations that the database at `url` lacks. Safe to run again and at the same time from several processes on SQLite's lock or DDL locks."""
+    # Alembic's environment runs its own event loop, so it needs a thread of its own.
+    await asyncio.to_thread(command.upgrade, _config(url), "head")
+
+
+async def check(db: Database) -> None:
+    """Raise `OutOfDate` unless the database has exactly the schema that this version was written for."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    try:
+        current = await db.fetch_val("SELECT version_num FROM alembic_version")
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  each driver has its own error for a table that does not exist
+        raise OutOfDate(hint="The database is empty. Run: taskline migrate") from error
+    if current != head:
+        raise OutOfDate(f"The database schema is at {current}, this version needs {head}.", hint="Run: taskline migrate")

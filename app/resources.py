@@ -1,0 +1,131 @@
+"""The only place where objects are wired together."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.accounts import Accounts, Limits, Passwords, Revoked, Sessions
+from app.artifacts import ArtifactStore
+from app.artifacts.files import Files
+from app.catalogue import Catalogue
+from app.db import Database, PostgresDatabase, SqliteDatabase, open_database
+from app.events.fanout import Fanout
+from app.events.hub import Hub
+from app.migrate import check
+from app.queues import TaskQueue, open_queue
+from app.settings import Settings
+from app.tasks.commands import Tasks
+from app.tasks.log import TaskLog
+from app.tasks.moves import Moves
+from app.tasks.outbox import Outbox
+from app.tasks.params import ParamsChecker
+from app.tasks.postgresql import PostgresMoves
+from app.tasks.sqlite import SqliteMoves
+from app.tasks.store import TaskStore
+from app.tasks.waits import Waits
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Everything that a process is made of. Web pages, REST, sockets and workers take what they need from here."""
+
+    settings: Settings
+    db: Database
+    queue: TaskQueue
+    fanout: Fanout
+    hub: Hub
+    log: TaskLog
+    moves: Moves
+    store: TaskStore
+    outbox: Outbox
+    tasks: Tasks
+    waits: Waits
+    catalogue: Catalogue
+    artifacts: ArtifactStore
+    files: Files
+    accounts: Accounts
+    sessions: Sessions
+
+
+@contextlib.asynccontextmanager
+async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIterator[Resources]:
+    """Open every part and close it in turn. Raises `Unavailable` without a database, `OutOfDate` where its schema is not this version's.
+
+    A queue or an events server that does not answer is no error: work goes on without them and they are tried again.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        db = await stack.enter_async_context(connected(settings))
+        await check(db)
+        log_of_events = TaskLog(db)
+        key = bytes.fromhex(await db.fetch_val("SELECT value FROM meta WHERE key = 'event_key'"))
+        fanout = Fanout(settings.events_url, deployment=settings.deployment, key=key, epoch=await log_of_events.epoch())
+        await fanout.open()
+        stack.push_async_callback(fanout.close)
+        queue = open_queue(settings.queue_url, deployment=settings.deployment)
+        await queue.open()
+        stack.push_async_callback(queue.close)
+        hub = Hub(log_of_events, fanout)
+        await hub.open()
+        stack.push_async_callback(hub.close)
+
+        moves = moves_on(db)
+        outbox = Outbox(fanout, queue, hub)
+        stack.push_async_callback(outbox.drained)
+        store = TaskStore(db, log_of_events)
+        catalogue = Catalogue(db)
+        artifacts = ArtifactStore(settings.artifacts_url)
+        files = Files(db, artifacts, most=settings.limit_upload)
+
+        async def signal_cancel(task_id: UUID) -> None:
+            await fanout.signal("cancel", {"task": str(task_id)})
+
+        async def signal_revoked(revoked: Revoked) -> None:
+            await fanout.signal("session", {"user": revoked.user_id, "sessions": [token_hash.hex() for token_hash in revoked.sessions]})
+
+        yield Resources(
+            settings=settings,
+            db=db,
+            queue=queue,
+            fanout=fanout,
+            hub=hub,
+            log=log_of_events,
+            moves=moves,
+            store=store,
+            outbox=outbox,
+            tasks=Tasks(
+                moves=moves, store=store, catalogue=catalogue, params=ParamsChecker(files), outbox=outbox, signal_cancel=signal_cancel
+            ),
+            waits=Waits(store, catalogue, outbox),
+            catalogue=catalogue,
+            artifacts=artifacts,
+            files=files,
+            accounts=Accounts(db, Passwords(), Limits(sign_ups=settings.limit_sign_ups, sign_ins=settings.limit_sign_ins)),
+            sessions=Sessions(db, secret_key, on_revoked=signal_revoked),
+        )
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: Settings, *, pool: int | None = None) -> AsyncIterator[Database]:
+    """The database alone, on connections of this event loop."""
+    db = open_database(settings.database_url, pool=pool or settings.database_pool)
+    await db.connect()
+    try:
+        yield db
+    finally:
+        await db.disconnect()
+
+
+def moves_on(db: Any) -> Moves:
+    """The moves in the dialect of `db`."""
+    match db:
+        case PostgresDatabase():
+            return PostgresMoves(db)
+        case SqliteDatabase():
+            return SqliteMoves(db)
+        case _:
+            raise TypeError(type(db))

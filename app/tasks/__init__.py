@@ -1,0 +1,1 @@
+"""Tasks: the lifecycle, the store, and what people do with them."""

@@ -1,0 +1,157 @@
+"""What people do with tasks. Pages and REST call these, and nothing else writes tasks for them."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from app.batch import Batcher
+from app.catalogue import Catalogue, Workload
+from app.errors import Conflict, Invalid, NotFound, Unstorable
+from app.tasks.document import accepted, document
+from app.tasks.model import LONGEST_NAME, Draft, Event, Task, new_id
+from app.tasks.moves import Moves
+from app.tasks.outbox import Outbox
+from app.tasks.params import ParamsChecker
+from app.tasks.store import TaskStore
+
+LONGEST_KEY: Final = 255  # characters of an idempotency key
+MOST_PRIORITY: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a person asks for. `key` is the idempotency key."""
+
+    workload: str
+    params: Mapping[str, Any]
+    name: str | None = None
+    run_at: datetime | None = None
+    priority: int = 0
+    key: str | None = None
+    retry_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A task that is committed. `document` is its JSON text."""
+
+    id: UUID
+    document: str
+
+
+class Tasks:
+    """The commands. `signal_cancel` tells the workers at once that a running task should stop; their heartbeat tells them later anyway."""
+
+    def __init__(
+        self,
+        *,
+        moves: Moves,
+        store: TaskStore,
+        catalogue: Catalogue,
+        params: ParamsChecker,
+        outbox: Outbox,
+        signal_cancel: Callable[[UUID], Awaitable[None]],
+    ) -> None:
+        self._moves = moves
+        self._store = store
+        self._catalogue = catalogue
+        self._params = params
+        self._outbox = outbox
+        self._signal_cancel = signal_cancel
+        self._submits: Batcher[Draft, Event | None] = Batcher(moves.submit, singly=(Unstorable,))
+
+    async def submit(self, user_id: int, submission: Submission) -> Accepted:
+        """Accept a task, or find the one that the same key made. Raises `Invalid`, with the fields that are wrong; `Unavailable`."""
+        workload = await self._checked(user_id, submission)
+        draft = _draft(user_id, submission, workload)
+        # The key is looked up first, so that a repeat is answered whatever has become of limits and params since.
+        if draft.key is not None and (found := await self._repeated(draft)):
+            return found
+        event = await self._submits(draft)
+        if event is None:
+            return await self._repeated(draft) or await self._gone(draft)
+        self._outbox.committed([event])
+        if draft.run_at is None or draft.run_at <= datetime.now(UTC):
+            self._outbox.wake(draft.lane, draft.id)
+        return Accepted(draft.id, accepted(event, draft.params))
+
+    async def cancel(self, user_id: int, task_id: UUID) -> Task:
+        """Cancel a waiting task, ask a running one to stop; asking again is fine. Raises `NotFound`, `Conflict` where it has ended."""
+        events = await self._moves.cancel(user_id, [task_id])
+        self._outbox.committed(events)
+        task = await self._store.get(user_id, task_id)
+        if not events and task.state.terminal:
+            raise Conflict(f"The task has already {task.state}.", hint="There is nothing left to cancel.")
+        if not task.state.terminal:
+            await self._signal_cancel(task_id)
+        return task
+
+    async def retry(self, user_id: int, task_id: UUID, params: Mapping[str, Any] | None = None, name: str | None = None) -> Accepted:
+        """Start an ended task again as a new one, with edited input where given. Raises `NotFound`, `Conflict` before its end, `Invalid`."""
+        task = await self._store.get(user_id, task_id)
+        if not task.state.terminal:
+            raise Conflict("The task has not ended yet.", hint="Cancel it first, or wait for its end.")
+        again = Submission(workload=task.workload, params=task.params if params is None else params, name=name or task.name, retry_of=task.id)
+        return await self.submit(user_id, again)
+
+    async def delete(self, user_id: int, task_id: UUID) -> Task:
+        """Delete an ended task; the answer is the task as it was. Raises `NotFound`, `Conflict` before its end."""
+        task = await self._store.get(user_id, task_id)
+        event = await self._moves.delete(user_id, task_id)
+        if event is None:
+            raise Conflict("The task has not ended yet.", hint="Cancel it first.")
+        self._outbox.committed([event])
+        return task
+
+    async def _checked(self, user_id: int, submission: Submission) -> Workload:
+        problems: dict[str, str] = {}
+        workload = await self._catalogue.get(submission.workload)
+        if workload is None:
+            raise Invalid(f"There is no workload “{submission.workload}”.", fields={"workload": "is not one that workers here can run"})
+        problems.update(await self._params.problems(user_id, workload, submission.params))
+        if submission.name is not None and not 1 <= len(submission.name.strip()) <= LONGEST_NAME:
+            problems["name"] = f"takes 1 to {LONGEST_NAME} characters"
+        if not -MOST_PRIORITY <= submission.priority <= MOST_PRIORITY:
+            problems["priority"] = f"takes a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}"
+        if submission.key is not None and not 1 <= len(submission.key) <= LONGEST_KEY:
+            problems["Idempotency-Key"] = f"takes 1 to {LONGEST_KEY} characters"
+        if problems:
+            raise Invalid(fields=problems)
+        return workload
+
+    async def _repeated(self, draft: Draft) -> Accepted | None:
+        found = await self._store.repeated(draft.user_id, draft.key or "")
+        if found is None:
+            return None
+        task_id, body = found
+        if body != draft.body:
+            raise Invalid("This idempotency key came with another request before.", fields={"Idempotency-Key": "was used for another request"})
+        task = await self._store.get(draft.user_id, task_id)
+        return Accepted(task_id, orjson.dumps(document(task)).decode())
+
+    async def _gone(self, draft: Draft) -> Accepted:
+        raise NotFound(f"The key “{draft.key}” is taken, but its task is gone.")
+
+
+def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
+    asked = [submission.workload, submission.params, submission.name, submission.run_at, submission.priority, submission.retry_of]
+    return Draft(
+        id=new_id(),
+        user_id=user_id,
+        name=(submission.name or workload.title).strip(),
+        workload=workload.name,
+        version=workload.version,
+        lane=workload.lane,
+        params=orjson.dumps(submission.params).decode(),
+        max_attempts=workload.max_attempts,
+        priority=submission.priority,
+        run_at=submission.run_at,
+        retry_of=submission.retry_of,
+        key=submission.key,
+        body=hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest() if submission.key is not None else None,
+    )

@@ -1,0 +1,79 @@
+"""What follows a commit, off the request's path: events to their followers, wake-ups to the queue. All of it may be lost; the log and the polls make good."""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+from uuid import UUID
+
+from app.batch import Batcher
+from app.errors import Unavailable
+from app.events.model import Frame
+from app.queues import TaskQueue
+from app.tasks.document import to_frame
+from app.tasks.model import Event
+
+log = logging.getLogger(__name__)
+
+MOST_HINTS: Final = 500  # hints in one call of the queue
+
+
+class Publisher(Protocol):
+    """Where frames go: the fanout to other processes."""
+
+    async def publish(self, frames: Sequence[Frame]) -> None: ...
+
+
+class Receiver(Protocol):
+    """Who takes frames at once: this process's own hub."""
+
+    def deliver_local(self, frames: Sequence[Frame]) -> None: ...
+
+
+class Outbox:
+    """One a process. `hub` is None in a process without sockets."""
+
+    def __init__(self, publisher: Publisher, queue: TaskQueue, hub: Receiver | None = None) -> None:
+        self._publisher = publisher
+        self._queue = queue
+        self._hub = hub
+        self._frames: Batcher[Frame, None] = Batcher(self._publish, most=500)
+        self._lanes: dict[str, Batcher[UUID, None]] = {}
+        self.broker_down_since: float | None = None  # monotonic seconds; None while wake-ups get through
+
+    def committed(self, events: Iterable[Event]) -> None:
+        """Tell the followers of events that were committed a moment ago."""
+        self.tell([to_frame(event) for event in events])
+
+    def tell(self, frames: Sequence[Frame]) -> None:
+        """Tell followers of frames (progress too)."""
+        if self._hub is not None:
+            self._hub.deliver_local(frames)
+        for frame in frames:
+            self._frames.put(frame)
+
+    def wake(self, lane: str, task_id: UUID) -> None:
+        """Tell the workers of a lane that there is work."""
+        if lane not in self._lanes:
+            self._lanes[lane] = Batcher(lambda ids: self._wake(lane, ids), most=MOST_HINTS)
+        self._lanes[lane].put(task_id)
+
+    async def drained(self) -> None:
+        """Until everything that was handed over has left, or was given up."""
+        for batcher in (self._frames, *self._lanes.values()):
+            await batcher.drained()
+
+    async def _publish(self, frames: Sequence[Frame]) -> Sequence[None]:
+        await self._publisher.publish(frames)
+        return [None] * len(frames)
+
+    async def _wake(self, lane: str, ids: Sequence[UUID]) -> Sequence[None]:
+        try:
+            await self._queue.wake(lane, ids)
+        except Unavailable as error:
+            if self.broker_down_since is None:
+                self.broker_down_since = time.monotonic()
+                log.warning("the queue does not take wake-ups; workers look by themselves: %s", error)
+        else:
+            self.broker_down_since = None
+        return [None] * len(ids)

@@ -1,0 +1,185 @@
+"""The moves on PostgreSQL: one autocommit statement each.
+
+Order is by data dependence only: the stream is bumped FROM the moved rows, and the event is made of what RETURNING gave. A missing stream row makes the
+statement abort (NULL seq) instead of losing the event. Locks are taken on tasks by id, then on streams by user: any other order deadlocks.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import orjson
+
+from app.db import PostgresDatabase
+from app.tasks.document import CARD
+from app.tasks.model import LEASE, Claim, Draft, Ending, Event, Mark
+from app.tasks.retry import LOST_ERROR, MOST_LOST
+
+_SPECIAL: Final = {"progress": "json_build_object('fraction', t.progress, 'message', t.message)"}
+_FIELDS: Final = ", ".join(f"'{name}', {_SPECIAL.get(name, 't.' + name)}" for name in CARD)
+_CARD: Final = f"json_build_object({_FIELDS})::text"
+_LEASE: Final = f"clock_timestamp() + interval '{LEASE} s'"
+
+
+def _events(kind: str, card: str = _CARD) -> str:
+    """The end of a statement whose CTE `t` holds the moved rows: bump the streams, append the events (CTE `e`)."""
+    return f"""
+u AS MATERIALIZED (SELECT user_id, count(*) AS n FROM t GROUP BY user_id),
+l AS MATERIALIZED (SELECT x.user_id FROM streams x WHERE x.user_id IN (SELECT user_id FROM u) ORDER BY x.user_id FOR UPDATE),
+s AS (UPDATE streams x SET seq = x.seq + u.n FROM u JOIN l USING (user_id) WHERE x.user_id = u.user_id RETURNING x.user_id, x.seq - u.n AS before),
+e AS (INSERT INTO events (user_id, seq, at, type, task_id, task)
+  SELECT t.user_id, s.before + row_number() OVER (PARTITION BY t.user_id ORDER BY t.id), clock_timestamp(), {kind}, t.id, {card}
+  FROM t LEFT JOIN s USING (user_id) RETURNING user_id, seq, at, type, task_id, task)"""
+
+
+_RETURN: Final = "\nSELECT user_id, seq, at, type, task_id, task FROM e ORDER BY user_id, seq"
+
+SUBMIT: Final = f"""
+WITH i AS MATERIALIZED (
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::int[], $9::int[], $10::timestamptz[],
+    $11::uuid[], $12::text[], $13::bytea[])
+  AS i(id, user_id, name, workload, version, lane, params, max_attempts, priority, run_at, retry_of, key, body)),
+k AS (INSERT INTO idempotency (user_id, key, body, task_id, created_at)
+  SELECT user_id, key, body, id, clock_timestamp() FROM i WHERE key IS NOT NULL ORDER BY user_id, key ON CONFLICT DO NOTHING RETURNING task_id),
+t AS (INSERT INTO tasks (id, user_id, name, workload, version, lane, params, state, max_attempts, priority, run_at, retry_of, created_at)
+  SELECT id, user_id, name, workload, version, lane, params, 'queued', max_attempts, priority, greatest(clock_timestamp(), run_at), retry_of, clock_timestamp()
+  FROM i WHERE key IS NULL OR id IN (SELECT task_id FROM k) RETURNING *),
+{_events("'task.queued'")}{_RETURN}"""
+
+CLAIM: Final = f"""
+WITH c AS MATERIALIZED (
+  SELECT id FROM tasks WHERE state = 'queued' AND lane = $2 AND run_at <= clock_timestamp() AND cancel_requested_at IS NULL
+    AND workload = ANY($3::text[]) AND version <= ($4::int[])[array_position($3::text[], workload)]
+  ORDER BY priority DESC, rank, id LIMIT $5 FOR UPDATE SKIP LOCKED),
+t AS (UPDATE tasks SET state = 'running', attempt = tasks.attempt + 1, claim = $6, worker_id = $1, started_at = clock_timestamp(), lease_until = {_LEASE},
+    progress = NULL, message = '', error = NULL
+  FROM c WHERE tasks.id = c.id AND tasks.state = 'queued' RETURNING tasks.*),
+{_events("'task.started'")}
+SELECT t.workload, t.version, t.attempt, t.max_attempts, t.params, e.user_id, e.seq, e.at, e.type, e.task_id, e.task
+FROM e JOIN t ON t.id = e.task_id ORDER BY t.priority DESC, t.rank, t.id"""
+
+FINISH: Final = f"""
+WITH i AS MATERIALIZED (
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
+  AS i(id, attempt, claim, verdict, retry_after, summary, result, error, artifacts, log)),
+k AS MATERIALIZED (
+  SELECT tasks.id FROM tasks JOIN i USING (id) WHERE tasks.state = 'running' AND tasks.attempt = i.attempt AND tasks.claim = i.claim
+  ORDER BY tasks.id FOR UPDATE OF tasks),
+t AS (UPDATE tasks SET
+    state = CASE WHEN i.verdict = 'succeeded' THEN 'succeeded'
+      WHEN tasks.cancel_requested_at IS NOT NULL OR i.verdict = 'cancelled' THEN 'cancelled'
+      WHEN i.verdict = 'released' OR (i.verdict = 'retry' AND tasks.errors + 1 < tasks.max_attempts) THEN 'queued'
+      ELSE 'failed' END,
+    errors = tasks.errors + (i.verdict IN ('retry', 'failed'))::int,
+    run_at = CASE WHEN i.verdict = 'retry' THEN clock_timestamp() + i.retry_after * interval '1 s' ELSE tasks.run_at END,
+    finished_at = CASE WHEN i.verdict = 'released' AND tasks.cancel_requested_at IS NULL
+      OR (i.verdict = 'retry' AND tasks.cancel_requested_at IS NULL AND tasks.errors + 1 < tasks.max_attempts) THEN NULL ELSE clock_timestamp() END,
+    progress = CASE WHEN i.verdict = 'succeeded' THEN 1 ELSE tasks.progress END,
+    lease_until = NULL, claim = NULL, worker_id = NULL, summary = i.summary, result = i.result,
+    error = CASE WHEN i.verdict IN ('retry', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts, log = i.log
+  FROM k JOIN i USING (id) WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.attempt = i.attempt AND tasks.claim = i.claim RETURNING tasks.*),
+{_events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{_RETURN}"""
+
+CANCEL: Final = f"""
+WITH k AS MATERIALIZED (
+  SELECT id FROM tasks WHERE id = ANY($2::uuid[]) AND user_id = $1 AND (state = 'queued' OR (state = 'running' AND cancel_requested_at IS NULL))
+  ORDER BY id FOR UPDATE),
+t AS (UPDATE tasks SET state = CASE tasks.state WHEN 'queued' THEN 'cancelled' ELSE tasks.state END, cancel_requested_at = clock_timestamp(),
+    finished_at = CASE tasks.state WHEN 'queued' THEN clock_timestamp() END
+  FROM k WHERE tasks.id = k.id AND tasks.state IN ('queued', 'running') AND tasks.cancel_requested_at IS NULL RETURNING tasks.*),
+{_events("CASE t.state WHEN 'running' THEN 'task.cancelling' ELSE 'task.cancelled' END")}{_RETURN}"""
+
+DELETE: Final = f"""
+WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 AND state IN ('succeeded', 'failed', 'cancelled') RETURNING *),
+b AS (UPDATE events SET task = json_build_object('id', t.id)::text FROM t WHERE events.task_id = t.id),
+{_events("'task.deleted'", "json_build_object('id', t.id)::text")}{_RETURN}"""
+
+HEARTBEAT: Final = f"""
+WITH i AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS i(id, claim)),
+k AS MATERIALIZED (SELECT tasks.id FROM tasks JOIN i USING (id) WHERE tasks.claim = i.claim AND tasks.state = 'running' ORDER BY tasks.id FOR NO KEY UPDATE OF tasks)
+UPDATE tasks SET lease_until = {_LEASE} FROM k JOIN i USING (id) WHERE tasks.id = k.id AND tasks.claim = i.claim AND tasks.state = 'running'
+RETURNING tasks.id, tasks.cancel_requested_at IS NOT NULL AS cancelling"""
+
+MARK: Final = """
+WITH i AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::float8[], $4::text[]) AS i(id, claim, progress, message)),
+k AS MATERIALIZED (SELECT tasks.id FROM tasks JOIN i USING (id) WHERE tasks.claim = i.claim AND tasks.state = 'running' ORDER BY tasks.id FOR NO KEY UPDATE OF tasks)
+UPDATE tasks SET progress = i.progress, message = i.message FROM k JOIN i USING (id)
+WHERE tasks.id = k.id AND tasks.claim = i.claim AND tasks.state = 'running'"""
+
+REAP: Final = f"""
+WITH k AS MATERIALIZED (
+  SELECT id FROM tasks WHERE state = 'running' AND lease_until < clock_timestamp() + $3 * interval '1 s' AND worker_id IS DISTINCT FROM $1
+  ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED),
+t AS (UPDATE tasks SET
+    state = CASE WHEN tasks.cancel_requested_at IS NOT NULL THEN 'cancelled' WHEN tasks.lost + 1 >= {MOST_LOST} THEN 'failed' ELSE 'queued' END,
+    lost = tasks.lost + 1, run_at = clock_timestamp() + random() * least(300, 2 ^ tasks.attempt) * interval '1 s', lease_until = NULL, claim = NULL, worker_id = NULL,
+    finished_at = CASE WHEN tasks.cancel_requested_at IS NOT NULL OR tasks.lost + 1 >= {MOST_LOST} THEN clock_timestamp() END,
+    error = CASE WHEN tasks.cancel_requested_at IS NULL AND tasks.lost + 1 >= {MOST_LOST} THEN $4::jsonb END
+  FROM k WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.lease_until < clock_timestamp() + $3 * interval '1 s' RETURNING tasks.*),
+{_events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{_RETURN}"""
+
+
+class PostgresMoves:
+    """`app.tasks.moves.Moves` on PostgreSQL."""
+
+    def __init__(self, db: PostgresDatabase) -> None:
+        self._db = db
+
+    async def submit(self, drafts: Sequence[Draft]) -> Sequence[Event | None]:
+        rows = await self._db.hot(
+            SUBMIT,
+            *_columns(
+                drafts, "id", "user_id", "name", "workload", "version", "lane", "params", "max_attempts", "priority", "run_at", "retry_of", "key", "body"
+            ),
+        )
+        made = {event.task_id: event for event in map(_event, rows)}
+        return [made.get(draft.id) for draft in drafts]
+
+    async def claim(self, worker: UUID, lane: str, able: Mapping[str, int], limit: int) -> Sequence[Claim]:
+        token = uuid4()
+        rows = await self._db.hot(CLAIM, worker, lane, list(able), list(able.values()), limit, token)
+        return [
+            Claim(
+                id=row["task_id"],
+                user_id=row["user_id"],
+                workload=row["workload"],
+                version=row["version"],
+                attempt=row["attempt"],
+                max_attempts=row["max_attempts"],
+                params=orjson.loads(row["params"]),
+                token=token,
+                event=_event(row),
+            )
+            for row in rows
+        ]
+
+    async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
+        rows = await self._db.hot(
+            FINISH, *_columns(endings, "id", "attempt", "token", "verdict", "retry_after", "summary", "result", "error", "artifacts", "log")
+        )
+        made = {event.task_id: event for event in map(_event, rows)}
+        return [made.get(ending.id) for ending in endings]
+
+    async def cancel(self, user_id: int, task_ids: Sequence[UUID]) -> Sequence[Event]:
+        return [_event(row) for row in await self._db.hot(CANCEL, user_id, list(task_ids))]
+
+    async def delete(self, user_id: int, task_id: UUID) -> Event | None:
+        rows = await self._db.hot(DELETE, user_id, task_id)
+        return _event(rows[0]) if rows else None
+
+    async def heartbeat(self, tokens: Mapping[UUID, UUID]) -> Mapping[UUID, bool]:
+        return {row["id"]: row["cancelling"] for row in await self._db.hot(HEARTBEAT, list(tokens), list(tokens.values()))}
+
+    async def mark(self, marks: Sequence[Mark]) -> None:
+        await self._db.hot(MARK, *_columns(marks, "id", "token", "fraction", "message"))
+
+    async def reap(self, worker: UUID, *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
+        return [_event(row) for row in await self._db.hot(REAP, worker, limit, ahead, LOST_ERROR)]
+
+
+def _columns(items: Sequence[Any], *names: str) -> list[list[Any]]:
+    return [[getattr(item, name) for item in items] for name in names]
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(row["user_id"], row["seq"], row["at"], row["type"], row["task_id"], row["task"])

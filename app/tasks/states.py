@@ -1,0 +1,30 @@
+"""The lifecycle of a task: a table, and what follows from it. The database holds the same table as a trigger."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class State(StrEnum):
+    """Where a task is. The last three are terminal: nothing changes a task there."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the task has ended for good."""
+        return not MOVES[self]
+
+
+MOVES: Final[dict[State, frozenset[State]]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
+    State.RUNNING: frozenset({State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+FINAL_EVENTS: Final = frozenset({"task.succeeded", "task.failed", "task.cancelled"})

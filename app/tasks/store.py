@@ -1,0 +1,108 @@
+"""Reading tasks. Every read is one user's; another user's task is not found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from app.db import Database
+from app.errors import Invalid, NotFound
+from app.tasks.log import TaskLog
+from app.tasks.model import Page, Task, TaskFilter
+from app.tasks.rows import ALL_COLUMNS, CARD_COLUMNS, task_of
+
+MOST_ACTIVE: Final = 50
+MOST_FINISHED: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What the home page shows, and where the event log stood at that moment: live updates go on from there without a gap."""
+
+    epoch: str
+    seq: int
+    active: list[Task]  # waiting and running, the newest first
+    finished: list[Task]
+
+
+class TaskStore:
+    """Reads over either database."""
+
+    def __init__(self, db: Database, log: TaskLog) -> None:
+        self._db = db
+        self._log = log
+
+    async def get(self, user_id: int, task_id: UUID) -> Task:
+        """The whole task. Raises `NotFound`."""
+        row = await self._db.fetch_one(f"SELECT {ALL_COLUMNS} FROM tasks WHERE id = :id AND user_id = :user", {"id": task_id, "user": user_id})
+        if row is None:
+            raise NotFound("There is no such task.")
+        return task_of(row)
+
+    async def page(self, user_id: int, chosen: TaskFilter, limit: int, cursor: str | None = None) -> Page:
+        """Up to `limit` cards, the newest first, after `cursor`. Raises `Invalid` for a cursor that is none."""
+        where, values = _where(user_id, chosen)
+        if cursor is not None:
+            where.append("id < :cursor")
+            values["cursor"] = _cursor(cursor)
+        values["limit"] = limit + 1
+        rows = await self._db.fetch_all(f"SELECT {CARD_COLUMNS} FROM tasks WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT :limit", values)
+        return Page([task_of(row) for row in rows[:limit]], str(rows[limit - 1]["id"]) if len(rows) > limit else None)
+
+    async def home(self, user_id: int) -> Home:
+        """One snapshot of what is active, what finished lately, and the log's position."""
+        async with self._db.snapshot():
+            position = await self._log.position(user_id)
+            active = await self._of(user_id, "state IN ('queued', 'running')", MOST_ACTIVE)
+            finished = await self._of(user_id, "state IN ('succeeded', 'failed', 'cancelled')", MOST_FINISHED)
+        return Home(epoch=position.epoch, seq=position.seq, active=active, finished=finished)
+
+    async def repeated(self, user_id: int, key: str) -> tuple[UUID, bytes] | None:
+        """The task that an idempotency key made, and the hash of the request that came with it."""
+        sql = "SELECT task_id, body FROM idempotency WHERE user_id = :user AND key = :key"
+        row = await self._db.fetch_one(sql, {"user": user_id, "key": key})
+        return (UUID(str(row["task_id"])), bytes(row["body"])) if row else None
+
+    async def waiting(self, user_id: int) -> int:
+        """How many of the user's tasks are queued."""
+        return int(await self._db.fetch_val("SELECT count(*) FROM tasks WHERE user_id = :user AND state = 'queued'", {"user": user_id}))
+
+    async def ahead(self, task: Task) -> int:
+        """How many due tasks of the same lane a worker would take before `task`."""
+        sql = """SELECT count(*) FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :run_at
+        AND (priority > :priority OR (priority = :priority AND id < :id))"""
+        values = {"lane": task.lane, "run_at": task.run_at, "priority": task.priority, "id": task.id}
+        return int(await self._db.fetch_val(sql, values))
+
+    async def _of(self, user_id: int, condition: str, limit: int) -> list[Task]:
+        rows = await self._db.fetch_all(
+            f"SELECT {CARD_COLUMNS} FROM tasks WHERE user_id = :user AND {condition} ORDER BY id DESC LIMIT :limit", {"user": user_id, "limit": limit}
+        )
+        return [task_of(row) for row in rows]
+
+
+def _where(user_id: int, chosen: TaskFilter) -> tuple[list[str], dict[str, Any]]:
+    where, values = ["user_id = :user"], {"user": user_id}
+    parts: Sequence[tuple[str, str, Any]] = (
+        ("state = :state", "state", chosen.state.value if chosen.state else None),
+        ("workload = :workload", "workload", chosen.workload),
+        ("lower(name) LIKE :q ESCAPE '!'", "q", _contains(chosen.q) if chosen.q else None),
+    )
+    for condition, name, value in parts:
+        if value is not None:
+            where.append(condition)
+            values[name] = value
+    return where, values
+
+
+def _contains(text: str) -> str:
+    for special in "!%_":
+        text = text.replace(special, f"!{special}")
+    return f"%{text.lower()}%"
+
+
+def _cursor(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid(fields={"cursor": "is not one that this service gave"}) from None

@@ -1,0 +1,193 @@
+"""REST: tasks, files, workloads. A handler parses, calls one command, answers."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.errors import Invalid, NotFound
+from app.resources import Resources
+from app.tasks.commands import MOST_PRIORITY, Accepted, Submission
+from app.tasks.document import card, document
+from app.tasks.model import Task, TaskFilter
+from app.tasks.states import State
+from app.web.auth import require
+from app.web.body import read_json
+
+Body = TypeVar("Body", bound=BaseModel)
+MOST_LISTED: Final = 200
+CHUNK: Final = 256 * 1024  # bytes
+
+
+class TaskBody(BaseModel):
+    """`POST /tasks`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    workload: str
+    params: dict[str, Any] = {}
+    name: str | None = None
+    run_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    priority: int = Field(0, ge=-MOST_PRIORITY, le=MOST_PRIORITY)
+
+
+class RetryBody(BaseModel):
+    """`POST /tasks/{id}/retry`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    params: dict[str, Any] | None = None
+    name: str | None = None
+
+
+async def create_task(request: Request) -> Response:
+    """`POST /tasks`."""
+    user = await require(request)
+    body = _parse(TaskBody, await read_json(request))
+    key = request.headers.get("idempotency-key")
+    accepted = await resources(request).tasks.submit(user.user_id, Submission(**dict(body), key=key))
+    return _accepted(accepted)
+
+
+async def list_tasks(request: Request) -> Response:
+    """`GET /tasks`."""
+    user = await require(request)
+    query = request.query_params
+    chosen = TaskFilter(state=_state(query.get("state")), workload=query.get("workload") or None, q=query.get("q") or None)
+    page = await resources(request).store.page(user.user_id, chosen, limit(request, 50, MOST_LISTED), query.get("cursor") or None)
+    headers = {}
+    if page.next:
+        following = urlencode({**dict(query), "cursor": page.next})
+        headers["link"] = f'<{request.url.path}?{following}>; rel="next"'
+    return json({"items": [card(task) for task in page.items], "next": page.next}, headers=headers)
+
+
+async def get_task(request: Request) -> Response:
+    """`GET /tasks/{id}`."""
+    user = await require(request)
+    task = await resources(request).store.get(user.user_id, task_id(request))
+    wait = await resources(request).waits.explain(task)
+    return json(document(task, wait.document() if wait else None))
+
+
+async def delete_task(request: Request) -> Response:
+    """`DELETE /tasks/{id}`."""
+    user = await require(request)
+    await resources(request).tasks.delete(user.user_id, task_id(request))
+    return Response(status_code=204)
+
+
+async def cancel_task(request: Request) -> Response:
+    """`POST /tasks/{id}/cancel`."""
+    user = await require(request)
+    task = await resources(request).tasks.cancel(user.user_id, task_id(request))
+    return json(document(task), 202)
+
+
+async def retry_task(request: Request) -> Response:
+    """`POST /tasks/{id}/retry`."""
+    user = await require(request)
+    body = _parse(RetryBody, await read_json(request, optional=True))
+    return _accepted(await resources(request).tasks.retry(user.user_id, task_id(request), body.params, body.name))
+
+
+async def task_events(request: Request) -> Response:
+    """`GET /tasks/{id}/events`."""
+    user = await require(request)
+    frames = await resources(request).log.of_task(user.user_id, task_id(request))
+    if not frames:
+        raise NotFound("There is no such task.")
+    return Response(f'{{"items":[{",".join(frame.text for frame in frames)}]}}', media_type="application/json")
+
+
+async def get_artifact(request: Request) -> Response:
+    """`GET /tasks/{id}/artifacts/{name}`: the bytes, always as a download, so that a report's markup never runs in this origin."""
+    user = await require(request)
+    task = await resources(request).store.get(user.user_id, task_id(request))
+    found = next((item for item in task.artifacts if item["name"] == request.path_params["name"]), None)
+    if found is None:
+        raise NotFound("There is no such file.")
+    disposition = f"attachment; filename*=UTF-8''{quote(found['name'])}"
+    chunks = await resources(request).artifacts.read(found["key"])
+    headers = {"content-disposition": disposition, "content-length": str(found["size"]), "content-security-policy": "sandbox; default-src 'none'"}
+    return StreamingResponse(chunks, media_type=found["media_type"], headers=headers)
+
+
+async def create_file(request: Request) -> Response:
+    """`POST /files`: multipart, one part `file`."""
+    user = await require(request)
+    async with request.form(max_files=1, max_fields=10) as form:
+        upload = form.get("file")
+        if not isinstance(upload, UploadFile):
+            raise Invalid(fields={"file": "send the file as multipart/form-data in a part named file"})
+        media_type = upload.content_type or "application/octet-stream"
+        file = await resources(request).files.save(user.user_id, upload.filename or "", media_type, chunks_of(upload))
+    return json({"id": file.id, "name": file.name, "size": file.size, "sha256": file.sha256}, 201)
+
+
+async def list_workloads(request: Request) -> Response:
+    """`GET /workloads`."""
+    await require(request)
+    workloads = await resources(request).catalogue.all()
+    shown = ("name", "version", "title", "description", "schema", "limits", "timeout_s", "max_attempts")
+    return json({"items": [{name: getattr(workload, name) for name in shown} for workload in workloads]})
+
+
+def resources(request: Request) -> Resources:
+    """What this process is made of."""
+    found: Resources = request.app.state.resources
+    return found
+
+
+def task_id(request: Request) -> UUID:
+    """The id in the path. Raises `NotFound` for one that no task can have."""
+    try:
+        return UUID(request.path_params["id"])
+    except ValueError:
+        raise NotFound("There is no such task.") from None
+
+
+def limit(request: Request, usual: int, most: int) -> int:
+    """`?limit=`. Raises `Invalid`."""
+    text = request.query_params.get("limit")
+    if text is None:
+        return usual
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise Invalid(fields={"limit": f"takes a whole number from 1 to {most}"})
+    return int(text)
+
+
+def json(value: Any, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer."""
+    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+
+
+async def chunks_of(upload: UploadFile) -> AsyncIterator[bytes]:
+    """The bytes of an upload, piece by piece."""
+    while chunk := await upload.read(CHUNK):
+        yield chunk
+
+
+def _accepted(accepted: Accepted) -> Response:
+    return Response(accepted.document, 202, {"location": f"/api/v1/tasks/{accepted.id}"}, media_type="application/json")
+
+
+def _state(text: str | None) -> State | None:
+    if not text:
+        return None
+    try:
+        return State(text)
+    except ValueError:
+        raise Invalid(fields={"state": f"takes one of {', '.join(State)}"}) from None
+
+
+def _parse(kind: type[Body], value: Mapping[str, Any]) -> Body:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        fields = {".".join(map(str, item["loc"])): item["msg"] for item in error.errors(include_url=False)}
+        raise Invalid(fields=fields) from None

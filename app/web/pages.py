@@ -1,0 +1,143 @@
+"""Home, the list of tasks, and the API reference. A handler parses, asks, renders."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import NotFound
+from app.tasks.model import Task, TaskFilter
+from app.tasks.states import State
+from app.web import start
+from app.web.api import resources
+from app.web.auth import identify, require
+from app.web.cards import LOOKS, Row, row
+from app.web.examples import offered
+from app.web.reference import grouped
+from app.web.snippets import shell
+from app.web.templating import render
+
+MOST_EXPLAINED: Final = 5  # waiting tasks whose place in line is looked up for a page
+PAGE: Final = 50  # tasks
+
+
+async def home(request: Request) -> Response:
+    """`GET /`: what this is, or one's own tasks."""
+    if await identify(request) is None:
+        return render(request, "welcome.html", {})
+    return await home_page(request)
+
+
+async def home_page(request: Request, form: start.StartForm | None = None, *, status: int = 200) -> Response:
+    """Home of somebody signed in; with `form` after a submission that was refused."""
+    user = await require(request)
+    parts = resources(request)
+    workloads = await parts.catalogue.all()
+    alive = bool(await parts.catalogue.workers())
+    if form is None and (earlier := request.query_params.get("again")):
+        task = await parts.store.get(user.user_id, _id(earlier))
+        workload = await parts.catalogue.get(task.workload)
+        names = await start.file_names(parts.files, user.user_id, workload.schema, task.params) if workload else {}
+        form = start.again(workloads, task, names, alive=alive)
+    seen = await parts.store.home(user.user_id)
+    titles = {one.name: one.title for one in workloads}
+    now = datetime.now(UTC)
+    waiting = [task for task in seen.active if task.state is State.QUEUED][-MOST_EXPLAINED:]
+    waits = {task.id: await parts.waits.explain(task) for task in waiting}
+    values = {
+        "position": seen,
+        "form": form or start.fresh(workloads, request.query_params.get("workload"), alive=alive),
+        "workers_alive": alive,
+        "examples": offered(workloads),
+        "active": [
+            row(task, titles.get(task.workload, task.workload), now, waits.get(task.id)) for task in seen.active
+        ],
+        "finished": [row(task, titles.get(task.workload, task.workload), now) for task in _by_end(seen.finished)],
+        "counts": _counts(seen.active),
+        "blank": blank_row(),
+    }
+    return render(request, "home.html", values, status=status)
+
+
+async def tasks(request: Request) -> Response:
+    """`GET /tasks`: every filter is in the address."""
+    user = await require(request)
+    parts = resources(request)
+    query = {name: request.query_params.get(name, "") for name in ("state", "workload", "q")}
+    state = State(query["state"]) if query["state"] in set(State) else None
+    cursor = request.query_params.get("cursor") or None
+    position = await parts.log.position(user.user_id)
+    page = await parts.store.page(
+        user.user_id, TaskFilter(state=state, workload=query["workload"] or None, q=query["q"] or None), PAGE, cursor
+    )
+    workloads = await parts.catalogue.all()
+    titles = {one.name: one.title for one in workloads}
+    now = datetime.now(UTC)
+    values = {
+        "position": position,
+        "tasks": [row(task, titles.get(task.workload, task.workload), now) for task in page.items],
+        "chosen": {**query, "state": state.value if state else ""},
+        "chips": _chips(query, state),
+        "workloads": workloads,
+        "here": _address(query),
+        "cursor": cursor,
+        "next_page": _address({**query, "cursor": page.next}) if page.next else None,
+    }
+    return render(request, "tasks.html", values)
+
+
+async def docs(request: Request) -> Response:
+    """`GET /docs`: made from the OpenAPI document."""
+    user = await identify(request)
+    document = request.app.state.openapi
+    origin = str(request.base_url).rstrip("/")
+    values = {
+        "base": "/api/v1",
+        "groups": grouped(document),
+        "snippet": shell(origin, user.username if user else "ada", "countdown", {"seconds": 10}),
+        "position": await resources(request).log.position(user.user_id) if user else None,
+    }
+    return render(request, "docs.html", values)
+
+
+def blank_row() -> Row:
+    """A row of nothing: the page's `<template>`, which the script fills."""
+    return Row(
+        id="", name="", workload="", state="", look=LOOKS[State.QUEUED], percent=None, lead="", message="", clock=None, clock_text="", rest="", line="",
+        took="", ended_at=None, created_at=datetime.now(UTC), seed={}, wait=None,
+    )  # fmt: skip
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("There is no such task.") from None
+
+
+def _by_end(ended: list[Task]) -> list[Task]:
+    return sorted(ended, key=lambda task: task.finished_at or task.created_at, reverse=True)
+
+
+def _counts(active: list[Task]) -> str:
+    running = sum(task.state is State.RUNNING for task in active)
+    waiting = len(active) - running
+    return ", ".join(
+        text for count, text in ((running, f"{running} running"), (waiting, f"{waiting} waiting")) if count
+    )
+
+
+def _chips(query: dict[str, str], chosen: State | None) -> list[dict[str, Any]]:
+    words = [(None, "All"), *((state, LOOKS[state].word) for state in State)]
+    return [
+        {"word": word, "href": _address({**query, "state": state.value if state else ""}), "current": state is chosen}
+        for state, word in words
+    ]
+
+
+def _address(query: dict[str, Any]) -> str:
+    kept = {name: value for name, value in query.items() if value}
+    return f"/tasks?{urlencode(kept)}" if kept else "/tasks"

@@ -1,0 +1,159 @@
+"""The form that starts a task: what it shows, and what people sent with it as a submission."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from starlette.datastructures import FormData, UploadFile
+
+from app.artifacts.files import Files
+from app.catalogue import Workload
+from app.errors import NotFound
+from app.tasks.model import Task
+from app.web import forms
+from app.web.api import chunks_of
+
+_NEVER_RAN: Final = "No worker is running: it starts as soon as one is."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartForm:
+    """The form as a page shows it. `key` makes pressing the button twice start one task."""
+
+    choices: list[Workload]
+    workload: Workload | None
+    fields: list[forms.Field]
+    blank: Mapping[str, list[forms.Field]]  # the fields of each workload, for the script that swaps them
+    expect: str
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    name: str = ""
+    name_error: str = ""
+    problem: str = ""
+    retry_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came back: texts by the control's name, the files that were uploaded with it by the param's name."""
+
+    workload: str
+    name: str
+    key: str
+    retry_of: str
+    texts: Mapping[str, list[str]]
+
+    def idempotency_key(self, params: Mapping[str, Any]) -> str | None:
+        """A key for this form and this input: the same form sent again with other input is another task, not a conflict."""
+        if not self.key:
+            return None
+        body = orjson.dumps([self.workload, self.name, params, self.retry_of], option=orjson.OPT_SORT_KEYS)
+        return f"form-{self.key[:64]}-{hashlib.sha256(body).hexdigest()[:32]}"
+
+
+async def receive(form: FormData, user_id: int, files: Files) -> Sent:
+    """Read the form and store the files in it. Raises what `Files.save` raises."""
+    texts: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            texts.setdefault(name, []).append(value)
+        elif name.startswith(forms.UPLOAD) and value.filename:
+            texts[forms.PREFIX + name.removeprefix(forms.UPLOAD)] = [await _store(value, user_id, files)]
+    last = {name: values[-1] for name, values in texts.items()}
+    return Sent(
+        workload=last.get("workload", ""),
+        name=last.get("name", "").strip(),
+        key=last.get("key", ""),
+        retry_of=last.get("retry_of", ""),
+        texts=texts,
+    )
+
+
+def fresh(choices: list[Workload], chosen: str | None, *, alive: bool) -> StartForm:
+    """The form for a new task; `chosen` is a workload's name."""
+    workload = _pick(choices, chosen)
+    blank = {one.name: forms.fields(one.schema) for one in choices}
+    return StartForm(
+        choices=choices,
+        workload=workload,
+        fields=blank[workload.name] if workload else [],
+        blank=blank,
+        expect=_expect(alive),
+    )
+
+
+def again(choices: list[Workload], task: Task, file_names: Mapping[str, str], *, alive: bool) -> StartForm:
+    """The form filled in with an earlier task's input. Raises `NotFound` where its workload is gone."""
+    workload = next((one for one in choices if one.name == task.workload), None)
+    if workload is None:
+        raise NotFound(f"The workload {task.workload} is not known any more.")
+    filled = forms.fields(workload.schema, task.params, file_names=file_names)
+    name = "" if task.name == workload.title else task.name
+    return StartForm(
+        choices=choices,
+        workload=workload,
+        fields=filled,
+        blank={},
+        expect=_expect(alive),
+        name=name,
+        retry_of=str(task.id),
+    )
+
+
+def refused(
+    choices: list[Workload],
+    sent: Sent,
+    problem: str,
+    errors: Mapping[str, str],
+    file_names: Mapping[str, str],
+    *,
+    alive: bool,
+) -> StartForm:
+    """The form as it was sent, with what is wrong: beside its field, or on top where it has none."""
+    workload = _pick(choices, sent.workload)
+    filled = forms.as_sent(workload.schema, sent.texts, errors, file_names) if workload else []
+    shown = {one.name for one in filled} | {"name"}
+    others = "; ".join(f"{name} {text}" for name, text in errors.items() if name not in shown)
+    return StartForm(
+        choices=choices,
+        workload=workload,
+        fields=filled,
+        blank={one.name: forms.fields(one.schema) for one in choices},
+        expect=_expect(alive),
+        name=sent.name,
+        name_error=errors.get("name", ""),
+        problem=others or problem,
+        retry_of=sent.retry_of,
+    )
+
+
+async def file_names(
+    files: Files, user_id: int, schema: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, str]:
+    """The names of the uploaded files among params, by the param's name. A file that is gone has none."""
+    names = {}
+    for one in forms.fields(schema):
+        if one.kind == "file" and values.get(one.name):
+            try:
+                names[one.name] = (await files.get(user_id, UUID(str(values[one.name])))).name
+            except (NotFound, ValueError):
+                continue
+    return names
+
+
+async def _store(upload: UploadFile, user_id: int, files: Files) -> str:
+    saved = await files.save(
+        user_id, upload.filename or "", upload.content_type or "application/octet-stream", chunks_of(upload)
+    )
+    return str(saved.id)
+
+
+def _pick(choices: list[Workload], name: str | None) -> Workload | None:
+    return next((one for one in choices if one.name == name), choices[0] if choices else None)
+
+
+def _expect(alive: bool) -> str:
+    return "Starts as soon as a worker is free." if alive else _NEVER_RAN

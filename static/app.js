@@ -1,0 +1,38 @@
+// Begins everything: the store from what the page holds, the websocket, and what follows the store.
+
+import "./clocks.js";
+import "./log.js";
+import "./upload.js";
+import { connection } from "./connection.js";
+import { localise } from "./fill.js";
+import { home, tasks } from "./lists.js";
+import { Live } from "./live.js";
+import { news } from "./news.js";
+import { plain } from "./plain.js";
+import { startForm } from "./start.js";
+import { Store } from "./store.js";
+import { taskPage } from "./task.js";
+import { cancels, waits } from "./wishes.js";
+
+const { dataset } = document.documentElement;
+
+localise(document);
+plain();
+if (dataset.user) signedIn();
+
+function signedIn() {
+  const store = new Store();
+  const rows = [...document.querySelectorAll("[data-card]")]
+    .map((node) => ({ card: JSON.parse(node.dataset.card), wait: JSON.parse(node.dataset.wait ?? "null") }))
+    .filter(({ card }) => card.id);
+  store.dispatch({ type: "page", seq: dataset.seq === undefined ? null : Number(dataset.seq), epoch: dataset.epoch ?? null, rows });
+  const live = new Live(store, () => location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`));
+  startForm();
+  home(store);
+  tasks(store);
+  news(store, taskPage(store));
+  connection(store, live);
+  cancels(store);
+  waits(store);
+  live.connect();
+}

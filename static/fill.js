@@ -1,0 +1,79 @@
+// Fills the markup that the server made: text, icons, clocks. `data-x` names the slots; nothing here parses HTML.
+
+import { ago, clock, instant, lead, line, look, percent, rest, took } from "./format.js";
+
+export const slot = (root, name) => root.querySelector(`[data-x="${name}"]`);
+
+export function put(root, name, text) {
+  const node = slot(root, name);
+  if (node && node.textContent !== text) node.textContent = text;
+}
+
+export const clone = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+
+export function setIcon(root, name) {
+  const use = root.querySelector("use");
+  use.setAttribute("href", `${use.getAttribute("href").split("#")[0]}#${name}`);
+}
+
+const titles = () => new Map([...document.querySelectorAll("template[data-workload]")].map((one) => [one.dataset.workload, one.dataset.title]));
+
+// What a fresh clone says once and for all.
+export function named(row, card) {
+  row.dataset.task = card.id;
+  put(row, "name", card.name);
+  put(row, "workload", titles().get(card.workload) || card.workload);
+  for (const node of row.querySelectorAll('[data-x="of"]')) node.textContent = ` ${card.name}`;
+  for (const link of row.querySelectorAll("a")) link.href = `/tasks/${card.id}`;
+  for (const form of row.querySelectorAll("form")) form.action = `/tasks/${card.id}/cancel`;
+  return row;
+}
+
+export function fillActive(row, card, wait, now = new Date()) {
+  const bar = slot(row, "bar");
+  const waiting = card.state === "queued";
+  bar.classList.toggle("waiting", waiting);
+  if (waiting) bar.value = 0;
+  else if (percent(card) === null) bar.removeAttribute("value");
+  else bar.value = card.progress.fraction * 100;
+  bar.setAttribute("aria-label", card.name);
+  put(row, "lead", lead(card, wait));
+  put(row, "message", waiting ? wait?.message || "" : card.progress.message || "");
+  put(row, "kind", waiting ? "waiting" : "elapsed");
+  const left = rest(card, now, wait);
+  put(row, "rest", left && `, ${left}`);
+  slot(row, "clock").setAttribute("since", (waiting ? card.created_at : card.started_at) ?? "");
+  const button = row.querySelector("[data-cancel] button");
+  if (button) button.disabled = Boolean(card.cancel_requested_at);
+}
+
+export function fillEnded(row, card) {
+  status(row, card);
+  put(row, "line", line(card) || (card.state === "running" ? card.progress.message : ""));
+  put(row, "took", took(card));
+  put(row, "percent", card.state === "running" && percent(card) !== null ? ` ${percent(card)}%` : "");
+  const time = slot(row, "ended");
+  time.dateTime = card.finished_at || card.created_at;
+  time.textContent = ago(new Date(time.dateTime), new Date());
+}
+
+export function status(root, card) {
+  const { word, icon, tone } = look(card);
+  put(root, "word", word);
+  for (const node of root.querySelectorAll('[data-x="tone"], [data-x="pill"]')) {
+    node.className = `${node.dataset.x === "pill" ? "pill" : "st"} ${tone}`;
+    setIcon(node, icon);
+  }
+}
+
+export function counts(cards) {
+  const running = cards.filter((card) => card.state === "running").length;
+  const waiting = cards.length - running;
+  return [running && `${running} running`, waiting && `${waiting} waiting`].filter(Boolean).join(", ");
+}
+
+// The reader's own time zone in the place of the server's UTC.
+export function localise(root) {
+  for (const time of root.querySelectorAll('time[data-x="at"]')) time.textContent = instant(new Date(time.dateTime));
+  for (const time of root.querySelectorAll("time[data-clock]")) time.textContent = clock(new Date(time.dateTime));
+}

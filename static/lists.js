@@ -1,0 +1,87 @@
+// The rows of Home and Tasks follow the store. Rows are moved and filled, never drawn anew, so that focus and pointer keep their place.
+
+import { clone, counts, fillActive, fillEnded, named, put } from "./fill.js";
+import { ended, plural } from "./format.js";
+import { active, finished } from "./store.js";
+
+const MOST_FINISHED = 20;
+
+export function home(store) {
+  const lists = { active: document.querySelector('[data-list="active"]'), finished: document.querySelector('[data-list="finished"]') };
+  if (!lists.active) return;
+  const fresh = new Set();
+  store.subscribe((state) => {
+    for (const { type, task } of state.news) if (ended(task) && type !== "task.deleted") fresh.add(task.id);
+    const running = active(state);
+    const done = finished(state).slice(0, MOST_FINISHED);
+    sync(lists.active, running, state.waits, "row-active", fillActive);
+    sync(lists.finished, byEnd(done), {}, "row-ended", (row, card) => {
+      fillEnded(row, card);
+      row.classList.toggle("fresh", fresh.has(card.id));
+    });
+    document.querySelector("[data-count]").textContent = counts(running);
+    show(running.length + done.length > 0);
+    away(store, state);
+  });
+}
+
+function show(some) {
+  const first = document.querySelector("[data-first]");
+  if (first) first.hidden = some;
+  for (const section of document.querySelectorAll("[data-section]")) {
+    section.hidden = Boolean(first) && !some;
+    section.querySelector("[data-empty]").hidden = section.querySelector("[data-list]").childElementCount > 0;
+  }
+}
+
+function away(store, state) {
+  const strip = document.querySelector("[data-away]");
+  strip.hidden = !state.away;
+  if (!state.away) return;
+  put(strip, "text", `${plural(state.away, "task")} ended.`);
+  strip.querySelector("[data-dismiss]").onclick = () => store.dispatch({ type: "seen" });
+}
+
+const byEnd = (cards) => [...cards].sort((a, b) => (a.finished_at < b.finished_at ? 1 : -1));
+
+function sync(list, cards, waits, template, fill) {
+  const rows = new Map([...list.children].map((row) => [row.dataset.task, row]));
+  let place = null;
+  for (const card of cards) {
+    const row = rows.get(card.id) || named(clone(template), card);
+    rows.delete(card.id);
+    const next = place ? place.nextElementSibling : list.firstElementChild;
+    if (row !== next) list.insertBefore(row, next);
+    // A card is a new object when anything about it changed.
+    if (row.card !== card || row.wait !== waits[card.id]) fill(row, card, waits[card.id]);
+    row.card = card;
+    row.wait = waits[card.id];
+    place = row;
+  }
+  for (const row of rows.values()) row.remove();
+}
+
+// The list of all tasks: rows change in place; new tasks wait behind a button, so that nothing shifts under the pointer.
+export function tasks(store) {
+  const button = document.querySelector("[data-new]");
+  if (!button) return;
+  const rows = new Map([...document.querySelectorAll("[data-list] > li")].map((row) => [row.dataset.task, row]));
+  const unseen = new Set();
+  store.subscribe((state) => {
+    for (const [id, row] of rows) {
+      const card = state.tasks[id];
+      if (card && row.card !== card) fillEnded(row, card);
+      row.card = card;
+    }
+    for (const { type, task } of state.news) {
+      if (type === "task.queued" && !rows.has(task.id)) unseen.add(task.id);
+      const row = rows.get(task.id);
+      if (type !== "task.deleted") continue;
+      unseen.delete(task.id);
+      if (row) row.inert = true;
+      if (row) put(row, "word", "Deleted");
+    }
+    button.hidden = unseen.size === 0;
+    put(button, "count", `${unseen.size} new`);
+  });
+}

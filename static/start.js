@@ -1,0 +1,67 @@
+// The form that starts a task: changes with the workload, sends without leaving the page, shows each field's error.
+
+import { toasts } from "./toasts.js";
+
+export function startForm() {
+  const form = document.querySelector("form[data-start]");
+  if (!form) return;
+  const choose = document.querySelector("[data-choose]");
+  choose?.addEventListener("change", () => swap(form, choose.value));
+  // A tab that comes back keeps what was chosen in the list, but not the fields that belonged to it.
+  if (choose && choose.value !== form.elements.workload.value) swap(form, choose.value);
+  form.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit());
+  form.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    send(form);
+  });
+}
+
+function swap(form, workload) {
+  const template = document.querySelector(`template[data-workload="${CSS.escape(workload)}"]`);
+  form.querySelector("[data-fields]").replaceWith(template.content.cloneNode(true));
+  form.elements.workload.value = workload;
+  form.elements.name.placeholder = template.dataset.title;
+}
+
+async function send(form) {
+  const button = form.querySelector("button.primary");
+  button.disabled = true;
+  const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { accept: "application/json" } }).catch(() => null);
+  button.disabled = false;
+  if (answer?.status === 401) return location.assign("/login");
+  const told = await answer?.json().catch(() => null);
+  clear(form);
+  if (answer?.status === 202) return started(form, told);
+  const placed = Object.entries(told?.errors || {}).filter(([name, text]) => mark(form, name, text));
+  if (!placed.length) toasts().show({ head: "Not started", line: told?.detail || "The service does not answer. Nothing was started; try again." });
+}
+
+function started(form, told) {
+  if (form.elements.retry_of) return location.assign(told.links.page);
+  // Back to the defaults, an uploaded file included: the next task is another one, and its form too.
+  form.elements.key.value = `${Date.now()}-${Math.random()}`;
+  form.elements.name.value = "";
+  swap(form, form.elements.workload.value);
+}
+
+function mark(form, name, text) {
+  const control = form.elements[`p.${name}`] || form.elements[`upload.${name}`] || form.elements[name];
+  const field = (control instanceof RadioNodeList ? control[0] : control)?.closest?.(".f");
+  if (!field) return false;
+  const note = document.createElement("p");
+  note.className = "err";
+  note.textContent = text;
+  note.setAttribute("role", "alert");
+  field.append(note);
+  if (!(control instanceof RadioNodeList)) {
+    control.setAttribute("aria-invalid", "true");
+    control.focus();
+  }
+  return true;
+}
+
+function clear(form) {
+  for (const note of form.querySelectorAll(".err")) note.remove();
+  for (const control of form.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+}

@@ -1,0 +1,46 @@
+// The page of one task: progress, state and timeline as they happen. What needs the result is drawn by the server, so the end loads the page again.
+
+import { clone, fillActive, put, slot, status } from "./fill.js";
+import { clock, ended } from "./format.js";
+import { keepToast } from "./toasts.js";
+
+const WORDS = { "task.started": "Started", "task.retrying": "Waits for another attempt", "task.cancelling": "Cancel asked for" };
+
+export function taskPage(store) {
+  const page = document.querySelector("[data-page-task]");
+  if (!page) return null;
+  const id = page.dataset.pageTask;
+  const bar = page.querySelector(".task[data-task]");
+  store.subscribe((state) => {
+    const card = state.tasks[id];
+    for (const { type, task } of state.news.filter((one) => one.task.id === id)) {
+      if (type === "task.deleted") return location.assign("/tasks");
+      if (ended(task) && bar) {
+        keepToast(task);
+        return location.reload();
+      }
+      step(type, task);
+    }
+    if (card && bar) {
+      status(page, card);
+      fillActive(bar, card, { ...state.waits[id], message: "" }); // the page has the reason above
+      if (card.attempt) put(page, "attempt", `Attempt ${card.attempt} of ${card.max_attempts}`);
+      const reason = slot(page, "reason");
+      if (reason) {
+        reason.hidden = card.state !== "queued";
+        if (state.waits[id]) reason.textContent = state.waits[id].message;
+      }
+      const cancel = page.querySelector("[data-cancel] button");
+      if (cancel) cancel.disabled = Boolean(card.cancel_requested_at);
+    }
+  });
+  return id;
+}
+
+function step(type, task) {
+  if (!WORDS[type]) return;
+  const row = clone("row-step");
+  put(row, "word", WORDS[type]);
+  put(row, "at", clock(new Date(type === "task.started" ? task.started_at : Date.now())));
+  document.querySelector("[data-timeline]").append(row);
+}

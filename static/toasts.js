@@ -1,0 +1,76 @@
+// <toast-list>: at most three at once, more are merged into one. Success stays for 12 s of visible time, a failure until it is dismissed.
+
+import { clone, put, setIcon, slot } from "./fill.js";
+import { headline, line, look, plural } from "./format.js";
+
+const STAYS = 12_000; // ms
+const STEP = 250; // ms
+const MOST = 3;
+const KEPT = "taskline.toast"; // told after the page has loaded again
+
+class ToastList extends HTMLElement {
+  #merged = 0;
+
+  connectedCallback() {
+    const kept = sessionStorage.getItem(KEPT);
+    sessionStorage.removeItem(KEPT);
+    if (kept) this.ended(JSON.parse(kept));
+  }
+
+  // Tell that a task ended.
+  ended(card) {
+    const { icon, tone } = look(card);
+    this.show({ head: headline(card), line: line(card), icon, tone, href: `/tasks/${card.id}`, stays: card.state !== "failed" });
+  }
+
+  // Tell it on the next page of this tab: this one is about to load again.
+  static keep(card) {
+    sessionStorage.setItem(KEPT, JSON.stringify(card));
+  }
+
+  show({ head, line: text = "", icon = "alert", tone = "bad", href = "", stays = false }) {
+    if (this.childElementCount >= MOST) return this.#merge();
+    const toast = clone("toast");
+    put(toast, "head", head);
+    put(toast, "line", text);
+    slot(toast, "line").hidden = !text;
+    slot(toast, "tone").classList.add(tone);
+    setIcon(toast, icon);
+    slot(toast, "link").hidden = !href;
+    if (href) slot(toast, "link").href = href;
+    this.#add(toast, stays);
+  }
+
+  #merge() {
+    this.#merged += 1;
+    const last = this.lastElementChild;
+    put(last, "head", `${plural(this.#merged + 1, "more task")} ended`);
+    put(last, "line", "");
+    slot(last, "line").hidden = true;
+    slot(last, "link").href = "/tasks";
+  }
+
+  #add(toast, stays) {
+    let left = STAYS;
+    const timer = stays
+      ? setInterval(() => {
+          if (document.hidden || toast.matches(":hover, :focus-within")) return;
+          left -= STEP;
+          if (left <= 0) away();
+        }, STEP)
+      : 0;
+    const away = () => {
+      clearInterval(timer);
+      if (toast === this.lastElementChild) this.#merged = 0;
+      toast.remove();
+    };
+    toast.querySelector("[data-dismiss]").addEventListener("click", away);
+    toast.addEventListener("keydown", (event) => event.key === "Escape" && away());
+    this.append(toast);
+  }
+}
+
+customElements.define("toast-list", ToastList);
+
+export const toasts = () => document.querySelector("toast-list");
+export const keepToast = ToastList.keep;

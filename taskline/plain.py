@@ -1,0 +1,77 @@
+"""Any value as plain JSON values: NaN and infinities are null, what JSON does not know is its text."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic_core
+
+from taskline import limits
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON values. Models, dataclasses, dates, UUIDs and numbers of other libraries are understood; anything else becomes `str(value)`.
+
+    >>> plain({"a": float("nan"), "b": {1}})
+    {'a': None, 'b': [1]}
+    """
+    if value is None or isinstance(value, str | bool):
+        return value
+    return json.loads(pydantic_core.to_json(value, inf_nan_mode="null", fallback=_other))
+
+
+def cell(value: Any) -> tuple[bool | int | float | str | None, bool]:
+    """A table's cell, and whether it was cut."""
+    if isinstance(value, bool | int) or value is None:
+        return value, False
+    known = plain(value)
+    text = known if isinstance(known, str) else json.dumps(known) if isinstance(known, list | dict) else None
+    if text is None:
+        return known, False
+    return cut(text, limits.LONGEST_CELL), len(text) > limits.LONGEST_CELL
+
+
+def number(value: Any) -> int | float | None:
+    """A chart's value; None for what is missing or not finite. Raises `TypeError` for what is no number."""
+    if value is None or isinstance(value, bool):
+        return None if value is None else int(value)
+    if not isinstance(value, int | float):
+        if isinstance(value, str | bytes) or not hasattr(value, "__float__"):
+            raise TypeError(f"{value!r} is not a number")
+        value = float(value)
+    return value if math.isfinite(value) else None
+
+
+def label(value: Any) -> int | float | str | None:
+    """A place on a chart's x axis: a number where it is one, else text."""
+    try:
+        return number(value)
+    except TypeError:
+        return cut(str(plain(value)), limits.LONGEST_NAME)
+
+
+def cut(text: str, most: int) -> str:
+    """`text` of at most `most` characters, ending in an ellipsis where some are gone."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def one_line(text: str) -> str:
+    """The first line that says something, as a summary."""
+    return cut(next((" ".join(line.split()) for line in text.splitlines() if line.strip()), ""), limits.LONGEST_SUMMARY)
+
+
+def thin(points: Sequence[Any], most: int) -> list[Any]:
+    """At most `most` of the points, evenly spread, the first and the last among them."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
+
+
+def _other(value: Any) -> Any:
+    # A scalar of numpy, polars or torch knows the Python value that it stands for.
+    item = getattr(value, "item", None)
+    try:
+        return item() if callable(item) else str(value)
+    except (TypeError, ValueError):
+        return str(value)

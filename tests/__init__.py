@@ -1,0 +1,1 @@
+"""Taskline's tests: real PostgreSQL, Redis, RabbitMQ and Chromium, no stand-ins."""

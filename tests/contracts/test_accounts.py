@@ -1,0 +1,321 @@
+"""Users and sessions, on SQLite and on PostgreSQL."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app import migrate
+from app.accounts import Accounts, Limits, Passwords, Revoked, Sessions, User, WrongCredentials
+from app.accounts.limits import WRONG_PASSWORDS
+from app.db import Database, moment, open_database
+from app.errors import Invalid, TooMany
+
+PASSWORD = "a long walk at night"
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture(params=["fresh_sqlite_url", "fresh_database_url"], ids=["sqlite", "postgresql"])
+async def db(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    url: str = request.getfixturevalue(request.param)
+    await migrate.upgrade(url)
+    database = open_database(url)
+    await database.connect()
+    yield database
+    await database.disconnect()
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Passwords:
+    return Passwords()
+
+
+@pytest.fixture
+def accounts(db: Database, passwords: Passwords) -> Accounts:
+    return Accounts(db, passwords, Limits(sign_ups="3/minute", sign_ins="20/minute"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def revoked() -> list[Revoked]:
+    return []
+
+
+@pytest.fixture
+def sessions(db: Database, clock: Clock, revoked: list[Revoked]) -> Sessions:
+    async def note(ended: Revoked) -> None:
+        revoked.append(ended)
+
+    return Sessions(db, "k" * 40, clock=clock, fresh=0, on_revoked=note)
+
+
+@pytest.fixture
+async def ada(accounts: Accounts) -> User:
+    return await accounts.sign_up("Ada", PASSWORD)
+
+
+async def start(sessions: Sessions, user: User) -> str:
+    return await sessions.start(user, user_agent="A browser", address=HERE)
+
+
+async def session_of(sessions: Sessions, cookie: str) -> bytes:
+    identity = await sessions.identify(cookie)
+    assert identity is not None
+    return identity.session
+
+
+class TestSigningUp:
+    async def test_makes_the_user_and_an_empty_stream(self, accounts: Accounts, db: Database) -> None:
+        user = await accounts.sign_up(" Ada.Lovelace ", PASSWORD)
+        assert (user.username, user.role) == ("Ada.Lovelace", "user")
+        assert abs(user.created_at - datetime.now(UTC)) < timedelta(minutes=1)
+        assert await db.fetch_all("SELECT user_id, seq, floor FROM streams") == [
+            {"user_id": user.id, "seq": 0, "floor": 0}
+        ]
+
+    @pytest.mark.parametrize("name", ["ada", "ADA", "Ａｄａ"])
+    async def test_a_name_in_other_letters_is_taken(self, accounts: Accounts, ada: User, name: str) -> None:
+        with pytest.raises(Invalid) as refusal:
+            await accounts.sign_up(name, PASSWORD)
+        assert list(refusal.value.fields) == ["username"]
+
+    async def test_of_many_at_once_one_gets_the_name(self, accounts: Accounts, db: Database) -> None:
+        answers = await asyncio.gather(*(accounts.sign_up("Grace", PASSWORD) for _ in range(5)), return_exceptions=True)
+        assert sum(isinstance(answer, User) for answer in answers) == 1
+        assert sum(isinstance(answer, Invalid) for answer in answers) == 4
+        assert await db.fetch_val("SELECT count(*) FROM users") == 1
+        assert await db.fetch_val("SELECT count(*) FROM streams") == 1
+
+    @pytest.mark.parametrize("name", ["", "ab", "a" * 33, "two words", "a/b/c", "<b>x</b>", "new\nline", "nul\x00nul"])
+    async def test_names_that_are_none_and_both_fields_at_once(self, accounts: Accounts, name: str) -> None:
+        with pytest.raises(Invalid) as refusal:
+            await accounts.sign_up(name, "short")
+        assert set(refusal.value.fields) == {"username", "password"}
+
+    @pytest.mark.parametrize("name", ["bench-1a2b3c4d-0", "ada_1.x", "łukasz", "山田太郎", "a" * 32])
+    async def test_names_that_are(self, accounts: Accounts, name: str) -> None:
+        assert (await accounts.sign_up(name, PASSWORD)).username == name
+
+    async def test_too_many_from_one_address(self, accounts: Accounts) -> None:
+        for at in range(3):
+            await accounts.sign_up(f"user-{at}", PASSWORD, address=HERE)
+        with pytest.raises(TooMany) as refusal:
+            await accounts.sign_up("user-3", PASSWORD, address=HERE)
+        assert 0 < refusal.value.retry_after <= 60
+        await accounts.sign_up("user-4", PASSWORD, address=ELSEWHERE)
+
+
+class TestSigningIn:
+    async def test_by_the_name_in_any_letters(self, accounts: Accounts, ada: User) -> None:
+        assert await accounts.sign_in("ADA", PASSWORD, address=HERE) == ada
+
+    async def test_unknown_name_and_wrong_password_are_the_same(self, accounts: Accounts, ada: User) -> None:
+        with pytest.raises(WrongCredentials) as wrong:
+            await accounts.sign_in("ada", "not her password", address=HERE)
+        with pytest.raises(WrongCredentials) as unknown:
+            await accounts.sign_in("nobody", "not her password", address=HERE)
+        assert (wrong.value.detail, wrong.value.fields) == (unknown.value.detail, unknown.value.fields)
+
+    async def test_a_disabled_user_is_unknown(self, accounts: Accounts, ada: User, db: Database) -> None:
+        await db.execute("UPDATE users SET disabled_at = :now WHERE id = :id", {"now": datetime.now(UTC), "id": ada.id})
+        with pytest.raises(WrongCredentials):
+            await accounts.sign_in("ada", PASSWORD)
+
+    async def test_an_old_hash_is_made_again(self, db: Database, passwords: Passwords) -> None:
+        limits = Limits(sign_ups="3/minute", sign_ins="20/minute")
+        user = await Accounts(db, Passwords(memory_kib=8 * 1024), limits).sign_up("Ada", PASSWORD)
+        accounts = Accounts(db, passwords, limits)
+        for _ in range(2):
+            assert await accounts.sign_in("Ada", PASSWORD) == user
+            assert "m=19456,t=2,p=1" in await db.fetch_val("SELECT password_hash FROM users")
+
+    async def test_guessing_stops_and_the_owner_elsewhere_gets_in(self, accounts: Accounts, ada: User) -> None:
+        async def guess(at: int) -> None:
+            await accounts.sign_in("ada", f"guess number {at}", address=HERE)
+
+        answers = await asyncio.gather(*map(guess, range(15)), return_exceptions=True)
+        wrong = sum(isinstance(answer, WrongCredentials) for answer in answers)
+        refused = [answer for answer in answers if isinstance(answer, TooMany)]
+        assert f"{wrong}/minute" == WRONG_PASSWORDS
+        assert len(refused) == 15 - wrong
+        assert all(0 < answer.retry_after <= 60 for answer in refused)
+        assert await accounts.sign_in("ada", PASSWORD, address=ELSEWHERE) == ada
+
+    async def test_too_many_names_from_one_address(self, accounts: Accounts, ada: User) -> None:
+        answers = await asyncio.gather(
+            *(accounts.sign_in(f"name-{at}", PASSWORD, address=HERE) for at in range(21)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, TooMany) for answer in answers) == 1
+        with pytest.raises(TooMany):
+            await accounts.sign_in("ada", PASSWORD, address=HERE)
+
+    async def test_one_ipv6_customer_is_one_client(self, accounts: Accounts) -> None:
+        for at in range(20):
+            with pytest.raises(WrongCredentials):
+                await accounts.sign_in(f"name-{at}", PASSWORD, address=f"2001:db8:1:2::{at:x}")
+        with pytest.raises(TooMany):
+            await accounts.sign_in("name-20", PASSWORD, address="2001:db8:1:2:ffff::1")
+
+    async def test_the_right_password_clears_the_wrong_ones(self, accounts: Accounts, ada: User) -> None:
+        for _ in range(2):
+            for at in range(7):
+                with pytest.raises(WrongCredentials):
+                    await accounts.sign_in("ada", f"guess number {at}", address=HERE)
+            assert await accounts.sign_in("ada", PASSWORD, address=HERE) == ada
+
+    async def test_the_log_has_no_password_and_no_name_that_might_be_one(
+        self, accounts: Accounts, ada: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.DEBUG, "app"):
+            await accounts.sign_in("ada", PASSWORD, address=HERE)
+            with pytest.raises(WrongCredentials):
+                await accounts.sign_in("My password 1\r\nforged line", "wrong password", address=HERE)
+        assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+        for secret in (PASSWORD, "My password", "wrong password", "argon2"):
+            assert secret not in caplog.text
+
+
+class TestSessions:
+    async def test_the_database_has_only_the_hash(self, sessions: Sessions, ada: User, db: Database) -> None:
+        cookie = await start(sessions, ada)
+        token = cookie.split(".")[0]
+        assert len(token) == 43  # 256 bits in base64
+        row = await db.fetch_one("SELECT * FROM sessions")
+        assert row is not None
+        assert bytes(row["token_hash"]) == hashlib.sha256(token.encode()).digest()
+        assert not any(token in str(value) for value in row.values())
+
+    async def test_proves_the_user(self, sessions: Sessions, ada: User) -> None:
+        identity = await sessions.identify(await start(sessions, ada))
+        assert identity is not None
+        assert (identity.user_id, identity.username, identity.role) == (ada.id, "Ada", "user")
+
+    @pytest.mark.parametrize(
+        "forge", [lambda cookie: cookie[:-1], lambda cookie: "x" + cookie[1:], lambda cookie: cookie.split(".")[0]]
+    )
+    async def test_a_changed_cookie_proves_nothing(
+        self, sessions: Sessions, ada: User, forge: Callable[[str], str]
+    ) -> None:
+        assert await sessions.identify(forge(await start(sessions, ada))) is None
+
+    async def test_nor_does_one_signed_with_another_key(self, sessions: Sessions, ada: User, db: Database) -> None:
+        assert await sessions.identify(await start(Sessions(db, "z" * 40), ada)) is None
+
+    @pytest.mark.parametrize("cookie", ["", ".", "é", "x" * 100_000])
+    async def test_nor_does_nonsense(self, sessions: Sessions, cookie: str) -> None:
+        assert await sessions.identify(cookie) is None
+
+    async def test_ends_at_once_and_says_so(self, db: Database, ada: User, revoked: list[Revoked]) -> None:
+        async def note(ended: Revoked) -> None:
+            revoked.append(ended)
+
+        sessions = Sessions(db, "k" * 40, fresh=3600, on_revoked=note)
+        cookie = await start(sessions, ada)
+        session = await session_of(sessions, cookie)
+        await sessions.end(session)
+        assert await sessions.identify(cookie) is None
+        await sessions.end(session)
+        assert revoked == [Revoked(ada.id, (session,))]
+
+    async def test_all_but_one_end(self, sessions: Sessions, ada: User, revoked: list[Revoked]) -> None:
+        cookies = [await start(sessions, ada) for _ in range(3)]
+        hashes = [await session_of(sessions, cookie) for cookie in cookies]
+        assert await sessions.end_all(ada.id, keep=hashes[1]) == 2
+        assert [await sessions.identify(cookie) is not None for cookie in cookies] == [False, True, False]
+        assert [set(ended.sessions) for ended in revoked] == [{hashes[0], hashes[2]}]
+        assert await sessions.end_all(ada.id) == 1
+        assert await sessions.end_all(ada.id) == 0
+
+    async def test_two_weeks_unused(self, sessions: Sessions, ada: User, clock: Clock) -> None:
+        cookie = await start(sessions, ada)
+        clock.move(days=13, hours=23)
+        assert await sessions.identify(cookie) is not None
+        clock.move(days=13, hours=23)
+        assert await sessions.identify(cookie) is not None
+        clock.move(days=14)
+        assert await sessions.identify(cookie) is None
+
+    async def test_ninety_days_however_used(self, sessions: Sessions, ada: User, clock: Clock) -> None:
+        cookie = await start(sessions, ada)
+        for _ in range(8):
+            clock.move(days=11)
+            assert await sessions.identify(cookie) is not None
+        clock.move(days=2)
+        assert await sessions.identify(cookie) is None
+
+    async def test_use_is_written_now_and_then(self, sessions: Sessions, ada: User, clock: Clock, db: Database) -> None:
+        async def last_seen() -> datetime:
+            return moment(await db.fetch_val("SELECT last_seen_at FROM sessions"))
+
+        cookie = await start(sessions, ada)
+        started = clock.now
+        clock.move(minutes=4)
+        await sessions.identify(cookie)
+        assert await last_seen() == started
+        clock.move(minutes=2)
+        await sessions.identify(cookie)
+        assert await last_seen() == clock.now
+
+    async def test_a_new_one_clears_the_users_dead_ones(
+        self, sessions: Sessions, ada: User, clock: Clock, db: Database
+    ) -> None:
+        await start(sessions, ada)
+        clock.move(days=15)
+        await start(sessions, ada)
+        assert await db.fetch_val("SELECT count(*) FROM sessions") == 1
+
+    async def test_another_process_ends_it(self, db: Database, ada: User) -> None:
+        here, there = Sessions(db, "k" * 40, fresh=3600), Sessions(db, "k" * 40)
+        cookie = await start(here, ada)
+        session = await session_of(here, cookie)
+        await there.end(session)
+        assert await here.ended([session]) == {session}
+        here.forget(session)
+        assert await here.identify(cookie) is None
+
+    async def test_a_read_that_began_before_the_end_is_not_remembered(self, db: Database, ada: User) -> None:
+        sessions = Sessions(db, "k" * 40, fresh=3600)
+        cookie = await start(sessions, ada)
+        session = await session_of(sessions, cookie)
+        sessions.forget(session)
+        reading = [asyncio.create_task(sessions.identify(cookie)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await sessions.end(session)
+        await asyncio.gather(*reading)
+        assert await sessions.identify(cookie) is None
+
+    async def test_which_of_many_have_ended(self, sessions: Sessions, ada: User, clock: Clock) -> None:
+        old = await session_of(sessions, await start(sessions, ada))
+        clock.move(days=10)
+        new = await session_of(sessions, await start(sessions, ada))
+        clock.move(days=10)
+        others = {hashlib.sha256(str(at).encode()).digest() for at in range(1100)}
+        assert await sessions.ended({old, new, *others}) == {old, *others}
+        assert await sessions.ended([]) == set()
+
+    async def test_a_disabled_user_is_out(self, sessions: Sessions, ada: User, db: Database) -> None:
+        cookie = await start(sessions, ada)
+        session = await session_of(sessions, cookie)
+        await db.execute("UPDATE users SET disabled_at = :now WHERE id = :id", {"now": datetime.now(UTC), "id": ada.id})
+        assert await sessions.identify(cookie) is None
+        assert await sessions.ended([session]) == {session}

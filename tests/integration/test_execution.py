@@ -1,0 +1,326 @@
+"""Real attempts in every mode: what a workload does ends in an outcome, in time, and harms nobody else."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from workers.assignment import Assignment, LocalFile, Outcome, Stop
+from workers.describe import describe
+from workers.execution import Execution
+
+SAMPLES = "tests.integration.samples"
+ENVIRON = {"PATH": os.environ["PATH"], "TASKLINE_SECRET_KEY": "never", "AWS_SECRET_ACCESS_KEY": "never", "SAMPLE_TOKEN": "for secretive"}
+
+
+class Heard:
+    """Reports that keep what they hear."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[float | None, str]] = []
+        self.first = asyncio.Event()
+
+    def progress(self, fraction: float | None, message: str) -> None:
+        self.said.append((fraction, message))
+        self.first.set()
+
+
+Run = Callable[..., Awaitable[Outcome]]
+
+
+@pytest.fixture(scope="module")
+async def execution() -> AsyncIterator[Execution]:
+    catalogue = await describe([SAMPLES])
+    assert not catalogue.skipped
+    execution = Execution(catalogue, environ=ENVIRON)
+    await execution.open()
+    yield execution
+    await execution.close()
+
+
+@pytest.fixture
+def run(execution: Execution, tmp_path: Path) -> Run:
+    async def run(workload: str, params: dict[str, Any] | None = None, **changes: Any) -> Outcome:
+        reports, stop = changes.pop("reports", Heard()), changes.pop("stop", Stop())
+        values: dict[str, Any] = {"attempt": 1, "max_attempts": 3, "version": 1, "files": {}, "folder": tmp_path / uuid4().hex} | changes
+        assignment = Assignment(task_id=uuid4(), claim=uuid4(), workload=workload, params=params or {}, **values)
+        return await execution.run(assignment, reports, stop)
+
+    return run
+
+
+def file_at(path: Path, content: bytes) -> LocalFile:
+    path.write_bytes(content)
+    return LocalFile(id="f1", name="upload.txt", size=len(content), sha256="0" * 64, path=path)
+
+
+def error_of(outcome: Outcome) -> tuple[str, str, str | None]:
+    assert outcome.error is not None
+    return outcome.error["kind"], outcome.error["message"], outcome.error["hint"]
+
+
+async def test_process_work_succeeds_with_all_it_made(run: Run, tmp_path: Path) -> None:
+    heard = Heard()
+    outcome = await run("measure", {"file": "f1"}, files={"f1": file_at(tmp_path / "up", b"seven b")}, reports=heard)
+    assert outcome.kind == "succeeded", outcome
+    assert outcome.result is not None
+    assert outcome.result["value"] == {"bytes": 7, "label": None}
+    assert outcome.summary == "bytes: 7, label: None"
+    assert [block["type"] for block in outcome.result["blocks"]] == ["metric", "metric", "table", "file", "file"]
+    assert [(one.name, one.media_type, one.size, one.path.read_bytes()) for one in outcome.artifacts] == [
+        ("made.txt", "text/plain", 4, b"made"),
+        ("bytes.bin", "application/octet-stream", 2, b"\x00\x01"),
+    ]
+    assert sorted(line.text for line in outcome.log) == ["counting", "printed upload.txt", "to the other stream"]
+    assert heard.said[0] == (0.0, "Part 1 of 3")
+    assert [fraction for fraction, _ in heard.said] == sorted(fraction or 0 for fraction, _ in heard.said)
+
+
+async def test_a_param_that_the_schema_could_not_refuse_is_rejected_by_name(run: Run) -> None:
+    kind, message, _ = error_of(await run("measure", {"file": "gone", "label": 3}))
+    assert kind == "rejected"
+    assert "file: This file does not exist any more" in message
+    assert "label: " in message
+
+
+@pytest.mark.parametrize(
+    ("workload", "params", "kind", "error"),
+    [
+        ("bad_input", {}, "failed", ("rejected", "This file has no header.", "Export it with a header line.")),
+        ("fails", {}, "failed", ("error", "It is over", "Try something else.")),
+        ("later", {"after": 5}, "retry", ("error", "Not now", None)),
+        ("raises", {"kind": "connection"}, "retry", ("error", "ConnectionResetError: the other end is gone", None)),
+        ("raises", {"kind": "value"}, "failed", ("error", "ValueError: two is not three", None)),
+        ("raises", {"kind": "unshowable"}, "failed", ("error", "Unshowable", None)),
+        ("raises", {"kind": "exit"}, "failed", ("error", "The workload ended its process with sys.exit(3)", None)),
+        ("raises", {"kind": "memory"}, "failed", ("error", "The task ran out of memory", None)),
+        ("dies", {"how": "segfault"}, "failed", ("error", "The process running this task was killed by signal 11 (SIGSEGV)", None)),
+        ("dies", {"how": "os._exit"}, "failed", ("error", "The process running this task ended by itself, with exit status 7", None)),
+        ("on_loop", {"how": "raise"}, "failed", ("error", "ValueError: two is not three", None)),
+        ("on_loop", {"how": "exit"}, "failed", ("error", "The workload ended its process with sys.exit(4)", None)),
+    ],
+)
+async def test_what_goes_wrong_is_said_in_the_outcome(run: Run, workload: str, params: dict[str, Any], kind: str, error: tuple[str, str, str | None]) -> None:
+    outcome = await run(workload, params)
+    assert (outcome.kind, error_of(outcome)) == (kind, error)
+
+
+async def test_a_retry_says_when_and_the_last_attempt_fails(run: Run) -> None:
+    assert (await run("later", {"after": 5})).retry_after == 5
+    assert (await run("later")).retry_after is None
+    assert (await run("raises", {"kind": "json"})).kind == "retry"
+    assert (await run("later", {"after": 5}, attempt=3)).kind == "failed"
+
+
+async def test_a_killed_process_keeps_what_it_printed_and_hints_at_memory(run: Run) -> None:
+    outcome = await run("dies", {"how": "kill"})
+    assert [line.text for line in outcome.log] == ["last words"]
+    assert "memory" in (error_of(outcome)[2] or "")
+
+
+async def test_a_process_that_writes_nonsense_on_its_line_is_ended(run: Run) -> None:
+    started = time.monotonic()
+    assert error_of(await run("babbles"))[1] == "The process running this task sent what is not understood"
+    assert time.monotonic() - started < 5
+
+
+async def test_a_crash_ends_its_task_alone(run: Run) -> None:
+    outcomes = await asyncio.gather(run("patient", stop=(stop := Stop()), reports=(heard := Heard())), run("dies", {"how": "segfault"}), _after(heard, stop))
+    assert [outcome.kind for outcome in outcomes if outcome] == ["cancelled", "failed"]
+
+
+async def _after(heard: Heard, stop: Stop) -> None:
+    await heard.first.wait()
+    stop.cancel()
+
+
+@pytest.mark.parametrize(
+    ("workload", "how", "within"),
+    [
+        ("overdue", "sleep", 1.2),
+        ("overdue", "swallow", 1.2),
+        ("overdue", "catch", 1.2),
+        ("overdue", "swallow all", 3.2),
+        ("overdue", "deaf", 3.2),
+        ("in_thread", "sleep", 1.2),
+        ("in_thread", "spin", 1.2),
+        ("on_loop", "sleep", 1.2),
+        ("on_loop", "swallow", 3.2),
+    ],
+)
+async def test_the_time_limit_is_kept_in_every_mode(run: Run, workload: str, how: str, within: float) -> None:
+    started = time.monotonic()
+    outcome = await run(workload, {"how": how})
+    assert time.monotonic() - started < within
+    assert (outcome.kind, error_of(outcome)[:2]) == ("failed", ("timeout", "The task took longer than its limit of 0.3 seconds."))
+
+
+async def test_clean_up_after_a_cancel_is_let_run(run: Run) -> None:
+    for workload, params in (("patient", {}), ("on_loop", {"how": "sleep"})):
+        stop, heard = Stop(), Heard()
+        attempt = asyncio.ensure_future(run(workload, params, stop=stop, reports=heard))
+        if workload == "patient":
+            await heard.first.wait()
+        else:
+            await asyncio.sleep(0)  # until it has begun: everything before its first wait happens in one turn
+            await asyncio.sleep(0)
+        stop.cancel()
+        outcome = await asyncio.wait_for(attempt, 2)
+        assert (outcome.kind, [line.text for line in outcome.log]) == ("cancelled", ["cleaned up"])
+
+
+async def test_a_cancel_that_comes_before_the_work_ends_it_too(run: Run) -> None:
+    for workload in ("patient", "in_thread", "on_loop"):
+        stop = Stop()
+        stop.cancel()
+        assert (await asyncio.wait_for(run(workload, {} if workload == "patient" else {"how": "sleep"}, stop=stop), 3)).kind == "cancelled"
+
+
+async def test_abandoned_work_is_killed_at_once_with_the_programs_it_started(run: Run, tmp_path: Path) -> None:
+    stop, heard, pids = Stop(), Heard(), tmp_path / "pids"
+    attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, stop=stop, reports=heard))
+    await heard.first.wait()
+    stop.abandon()
+    assert (await asyncio.wait_for(attempt, 1)).kind == "cancelled"
+    for pid in map(int, pids.read_text().split()):
+        await gone(pid)
+
+
+async def test_a_cancelled_caller_ends_the_work(run: Run, tmp_path: Path) -> None:
+    heard, pids = Heard(), tmp_path / "pids"
+    attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, reports=heard))
+    await heard.first.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    for pid in map(int, pids.read_text().split()):
+        await gone(pid)
+
+
+async def test_kill_all_works_from_another_thread(run: Run, execution: Execution) -> None:
+    heard = Heard()
+    attempt = asyncio.ensure_future(run("patient", reports=heard))
+    await heard.first.wait()
+    await asyncio.to_thread(execution.kill_all)
+    assert error_of(await asyncio.wait_for(attempt, 2))[1] == "The process running this task was killed by signal 9 (SIGKILL)"
+    assert (await run("who")).kind == "succeeded"
+
+
+async def test_children_are_kept_warm_for_their_own_workload_alone(run: Run) -> None:
+    first, second = [(await run("who")).summary for _ in range(2)]
+    assert first == second
+    other = await run("secretive")
+    assert other.result is not None
+    assert other.result["value"]["pid"] != first
+
+
+async def test_a_child_knows_declared_secrets_and_no_others(run: Run) -> None:
+    outcome = await run("secretive")
+    assert outcome.result is not None
+    value = outcome.result["value"]
+    assert value["token"] == "for secretive"
+    assert not {"TASKLINE_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "SAMPLE_TOKEN"} & set(value["environ"].split())
+    assert value["cwd"] == value["temporary"]
+
+
+async def test_threads_report_their_newest_progress(run: Run) -> None:
+    heard = Heard()
+    assert (await run("in_thread", {"how": "report"}, reports=heard)).kind == "succeeded"
+    assert len(heard.said) < 2000
+    assert heard.said[-1][1] == "Step 2,000 of 2,000"
+
+
+async def test_work_on_the_loop_makes_no_folder_and_may_not_block(run: Run, tmp_path: Path) -> None:
+    outcome = await run("on_loop", {}, folder=tmp_path / "attempt")
+    assert (outcome.kind, outcome.summary) == ("succeeded", "ended")
+    assert not (tmp_path / "attempt").exists()
+    assert "await asyncio.sleep" in error_of(await run("on_loop", {"how": "block"}))[1]
+
+
+async def test_tasks_of_an_older_version_are_upgraded_or_rejected(run: Run) -> None:
+    upgraded = await run("grown", {"minutes": 2}, version=2)
+    assert upgraded.result is not None
+    assert upgraded.result["value"] == 120
+    assert error_of(await run("grown", {"hours": 1}, version=1))[::2] == ("rejected", "Start it again from its form.")
+    assert (await run("grown", {"seconds": 1}, version=4)).kind == "retry"
+
+
+async def test_children_die_with_a_worker_that_is_killed(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    program = f"""
+        import asyncio, uuid
+        from pathlib import Path
+        from tests.integration.test_execution import Heard, SAMPLES
+        from workers.assignment import Assignment, Stop
+        from workers.describe import describe
+        from workers.execution import Execution
+
+        async def main():
+            execution = Execution(await describe([SAMPLES]))
+            await execution.open()
+            work = Assignment(task_id=uuid.uuid4(), attempt=1, max_attempts=1, claim=uuid.uuid4(), workload="patient", version=1,
+                              params={{"pid_file": {str(pids)!r}}}, files={{}}, folder=Path({str(tmp_path / "attempt")!r}))
+            heard = Heard()
+            run = asyncio.ensure_future(execution.run(work, heard, Stop()))
+            await heard.first.wait()
+            print("running", flush=True)
+            await run
+
+        asyncio.run(main())
+    """
+    worker = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True)
+    try:
+        assert worker.stdout is not None
+        assert await asyncio.to_thread(worker.stdout.readline) == "running\n"
+        child, grandchild = map(int, pids.read_text().split())
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(worker.communicate)
+    await gone(child)
+    # A program that the work started itself belongs to the work; the worker that would have killed its group is dead.
+    os.kill(grandchild, signal.SIGKILL)
+
+
+async def gone(pid: int) -> None:
+    """Until the process is gone, or a zombie that nobody has collected."""
+    async with asyncio.timeout(5):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            while " Z " not in Path(f"/proc/{pid}/stat").read_text():
+                await asyncio.sleep(0.01)
+
+
+async def test_one_bad_module_is_named_and_the_others_survive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = 'from taskline import workload\n@workload\ndef {name}() -> None:\n    """Fine."""\n'
+    modules = {
+        "w_good": good.format(name="fine"),
+        "w_raises": "1 / 0",
+        "w_exits": "import os\nos._exit(3)",
+        "w_hangs": "import time\ntime.sleep(600)",
+        "w_prints": "print('x' * 100_000)\n" + good.format(name="loud"),
+        "w_refused": "from taskline import workload\n@workload\ndef untold(x):\n    '''Untyped.'''\n",
+        "w_clash": good.format(name="fine"),
+    }
+    for name, text in modules.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    catalogue = await describe([*modules, "w_missing"], timeout=2)
+    assert list(catalogue.workloads) == ["fine", "loud"]
+    reasons = {one.source: one.reason for one in catalogue.skipped}
+    assert reasons == {
+        "w_raises": "its import raised ZeroDivisionError: division by zero",
+        "w_exits": "its import ended the process (exit status 3)",
+        "w_hangs": "its import did not end within 2 s",
+        "w_refused": "untold: x has no type",
+        "w_clash": "w_clash:fine is called 'fine', as w_good:fine already is",
+        "w_missing": "its import raised ModuleNotFoundError: No module named 'w_missing'",
+    }

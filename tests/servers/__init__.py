@@ -1,0 +1,9 @@
+"""Private PostgreSQL, Redis and RabbitMQ servers on free ports of the loopback address, for the tests and for development."""
+
+from tests.servers.ports import free_port
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.process import Server, ServerError
+from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis import Redis
+
+__all__ = ["PostgreSQL", "RabbitMQ", "Redis", "Server", "ServerError", "free_port"]

@@ -1,0 +1,29 @@
+"""Ports for servers that may be stopped and started again on the same port."""
+
+import errno
+import random
+import socket
+
+# Below the range that Linux takes for outgoing connections (32768 and up): a client that keeps trying to reach a stopped
+# server there can be given the server's own port, connect to itself, and hold the port.
+_FIRST, _LAST = 15_000, 32_000
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on and that this process has not given out before."""
+    for port in random.sample(range(_FIRST, _LAST), 1000):
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+    raise OSError(errno.EADDRINUSE, f"none of 1000 ports between {_FIRST} and {_LAST} is free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

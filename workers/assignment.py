@@ -1,0 +1,125 @@
+"""What the runtime hands over for one attempt at a task, and what comes back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, TypedDict
+from uuid import UUID
+
+MOST_LOG_LINES: Final = 1_000  # the last ones are kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFile:
+    """An uploaded file that a param names, fetched to this machine. `size` in bytes, `sha256` in hex."""
+
+    id: str
+    name: str
+    size: int
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One claimed attempt. `files` holds every file that the params name, by id. `folder` belongs to this attempt alone; it is made when it is needed."""
+
+    task_id: UUID
+    attempt: int
+    max_attempts: int
+    claim: UUID
+    workload: str
+    version: int
+    params: dict[str, Any]
+    files: Mapping[str, LocalFile]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFile:
+    """A regular file in the assignment's folder that the work offers for download. `size` in bytes."""
+
+    name: str
+    media_type: str
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of a task's log."""
+
+    at: datetime
+    level: Literal["debug", "info", "warning", "error"]
+    text: str
+
+
+class Problem(TypedDict):
+    """Why an attempt did not succeed, in the words that its owner reads."""
+
+    kind: Literal["error", "timeout", "rejected"]
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended. `retry_after` in seconds; None leaves the delay to the caller. `result` is the JSON of `taskline.results.Result`."""
+
+    kind: Literal["succeeded", "retry", "failed", "cancelled"]
+    retry_after: float | None = None
+    result: dict[str, Any] | None = None
+    summary: str | None = None
+    error: Problem | None = None
+    artifacts: tuple[ArtifactFile, ...] = ()
+    log: tuple[LogLine, ...] = ()
+
+    @classmethod
+    def failure(
+        cls, kind: Literal["error", "timeout", "rejected"], message: str, hint: str | None = None, *, retry: bool = False, log: tuple[LogLine, ...] = ()
+    ) -> "Outcome":
+        """An attempt that did not succeed; with `retry` the task is tried again."""
+        return cls(kind="retry" if retry else "failed", error={"kind": kind, "message": message, "hint": hint}, log=log)
+
+
+class Reports(Protocol):
+    """Hears what a running task says of itself. Called on the loop, as often as the work reports where that runs on the loop itself."""
+
+    def progress(self, fraction: float | None, message: str) -> None:
+        """The newest progress. `fraction` is 0 to 1 and never falls, or None where it is not known."""
+
+
+class Stop:
+    """Asks one attempt to end, once. Loop thread only.
+
+    `cancel`: its owner asked; the work hears of it and gets a short grace. `abandon`: the claim is lost or the worker must go; there is no grace and
+    nobody will read the outcome.
+    """
+
+    __slots__ = ("_hear", "reason")
+
+    def __init__(self) -> None:
+        self.reason: Literal["cancel", "abandon"] | None = None
+        self._hear: Callable[[], None] | None = None
+
+    def cancel(self) -> None:
+        """Ask for the end with grace. Does nothing after `cancel` or `abandon`."""
+        if self.reason is None:
+            self._set("cancel")
+
+    def abandon(self) -> None:
+        """End it at once. Does nothing after `abandon`."""
+        if self.reason != "abandon":
+            self._set("abandon")
+
+    def on_change(self, hear: Callable[[], None]) -> None:
+        """Call `hear` when the reason is set or becomes `abandon`; at once where there is a reason already. One listener."""
+        self._hear = hear
+        if self.reason is not None:
+            hear()
+
+    def _set(self, reason: Literal["cancel", "abandon"]) -> None:
+        self.reason = reason
+        if self._hear is not None:
+            self._hear()

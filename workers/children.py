@@ -1,0 +1,241 @@
+"""The parent's side of process workloads: warm child processes, each for one workload, that can be interrupted and killed."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from pydantic import ValidationError
+
+from workers.child import INTERRUPT, MARK
+from workers.environment import clean_environment
+from workers.wire import LONGEST_LINE, Ending, FromChild, Log, Progress, Ready, Succeeded, Unsuccessful, Work
+
+MOST_TASKS: Final = 100  # a child serves: then a new one takes over, so that leaks end
+_MOST_IDLE_MIB: Final = 256.0  # one that holds more makes way for a fresh one
+_START_SECONDS: Final = 30.0
+_MARK_SECONDS: Final = 0.5
+_LONGEST_PRINTED: Final = 2_000  # characters of a line
+
+
+class Prints:
+    """Reads what a child prints, line by line."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self._stream = stream
+        self._hear: Callable[[str], None] = lambda _: None
+        self._marked = asyncio.Event()
+        self._mark = b""
+        self.reading = asyncio.create_task(self._read())
+
+    def begin(self, hear: Callable[[str], None], claim: str) -> None:
+        """Lines go to `hear` from now on, up to the mark of this claim."""
+        self._hear = hear
+        self._mark = MARK + claim.encode()
+        self._marked.clear()
+
+    async def end(self) -> None:
+        """Until the mark was read or the child's output is closed; not for long, since the work may have closed it or handed it on."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._marked.wait(), _MARK_SECONDS)
+        self._hear = lambda _: None
+
+    async def _read(self) -> None:
+        rest = b""
+        while chunk := await self._stream.read(65_536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._take(line)
+            rest = rest[-4 * _LONGEST_PRINTED :] if len(rest) > 8 * _LONGEST_PRINTED else rest
+        self._take(rest)
+        self._marked.set()
+
+    def _take(self, line: bytes) -> None:
+        if self._mark and line == self._mark:
+            self._marked.set()
+        elif line.strip():
+            self._hear(line.decode(errors="replace").rstrip("\r")[:_LONGEST_PRINTED])
+
+
+class Child:
+    """A running child process. `target` is the workload that it has served, or None."""
+
+    def __init__(self, process: asyncio.subprocess.Process, lines: asyncio.StreamReader, writer: asyncio.StreamWriter, prints: Prints) -> None:
+        self.pid = process.pid
+        self.target: str | None = None
+        self.served = 0
+        self._process = process
+        self._lines = lines
+        self._writer = writer
+        self._prints = prints
+
+    @classmethod
+    async def start(cls, environ: Mapping[str, str]) -> "Child":
+        """Start one by exec. Raises `OSError` where the system refuses."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "workers.child", str(theirs.fileno()), str(os.getpid())),
+                pass_fds=(theirs.fileno(),),
+                env=clean_environment(environ),
+                cwd="/",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        lines, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
+        return cls(process, lines, writer, Prints(cast("asyncio.StreamReader", process.stdout)))
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may serve once more."""
+        return self._process.returncode is None and self.served < MOST_TASKS and _resident_mib(self.pid) < _MOST_IDLE_MIB
+
+    async def run(self, work: Work, *, on_progress: Callable[[float | None, str], None], on_log: Callable[[Log], None], on_print: Callable[[str], None]) -> Ending:
+        """Let it do `work`. A child that dies, or says what it should not, ends the work and itself."""
+        self.target = work.target
+        self.served += 1
+        self._prints.begin(on_print, str(work.claim))
+        try:
+            self._writer.write(work.model_dump_json().encode() + b"\n")
+            await self._writer.drain()
+            while True:
+                match FromChild.validate_json(await self._line()):
+                    case Progress(fraction=fraction, message=message):
+                        on_progress(fraction, message)
+                    case Log() as said:
+                        on_log(said)
+                    case Ready():
+                        pass
+                    case (Succeeded() | Unsuccessful()) as ending:
+                        await self._prints.end()
+                        return ending
+        except (EOFError, ConnectionError):
+            return await self._died()
+        except (ValidationError, ValueError) as error:
+            self.kill()
+            await self._died()
+            return Unsuccessful(kind="failed", message="The process running this task sent what is not understood", trace=str(error)[:2_000])
+
+    def interrupt(self) -> None:
+        """Raise `Cancelled` in its work."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(INTERRUPT)
+
+    def kill(self) -> None:
+        """End it at once, with every program that it started in its session. Any thread."""
+        # After the child itself is gone its group may live on, and no other process can have its number while it does.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self.kill()
+        await self._process.wait()
+        self._writer.close()
+        self._prints.reading.cancel()
+
+    async def _line(self) -> bytes:
+        line = await self._lines.readline()
+        if not line:
+            raise EOFError
+        return line
+
+    async def _died(self) -> Ending:
+        status = await self._process.wait()
+        await self._prints.end()
+        return Unsuccessful(kind="failed", message=_spoken(status), hint=_HINTS.get(status))
+
+
+class Children:
+    """Starts children, keeps up to `warm` of them idle, and kills them all. One loop; `kill_all` from any thread."""
+
+    def __init__(self, *, warm: int, environ: Mapping[str, str]) -> None:
+        self._warm = warm
+        self._environ = environ
+        self._idle: list[Child] = []
+        self._alive: set[Child] = set()
+        self._guard = threading.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Start the warm ones."""
+        self._idle = list(await asyncio.gather(*(self._start() for _ in range(self._warm))))
+
+    async def close(self) -> None:
+        """Kill every child and wait until all are gone."""
+        self._idle.clear()
+        with self._guard:
+            alive = list(self._alive)
+        await asyncio.gather(*(self._end(child) for child in alive), *self._ending)
+
+    async def take(self, target: str) -> Child:
+        """A child for this workload: one that has served it, else a fresh one. Raises `OSError` where none can be started."""
+        # Never one that has served another workload: it may hold what that one was trusted with.
+        for wanted in (target, None):
+            for child in self._idle:
+                if child.target == wanted and child.usable:
+                    self._idle.remove(child)
+                    return child
+        return await self._start()
+
+    def give_back(self, child: Child, *, healthy: bool) -> None:
+        """Keep it warm where it is healthy; the one that was idle longest makes room."""
+        if healthy and child.usable:
+            self._idle.append(child)
+            if len(self._idle) > self._warm:
+                self._retire(self._idle.pop(0))
+        else:
+            self._retire(child)
+
+    def kill_all(self) -> None:
+        """SIGKILL every child now. Any thread; the loop need not turn."""
+        with self._guard:
+            alive = list(self._alive)
+        for child in alive:
+            child.kill()
+
+    def _retire(self, child: Child) -> None:
+        child.kill()
+        ending = asyncio.create_task(self._end(child))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def _start(self) -> Child:
+        child = await asyncio.wait_for(Child.start(self._environ), _START_SECONDS)
+        with self._guard:
+            self._alive.add(child)
+        return child
+
+    async def _end(self, child: Child) -> None:
+        await child.close()
+        with self._guard:
+            self._alive.discard(child)
+
+
+def _resident_mib(pid: int) -> float:
+    """The memory that a process holds, in MiB; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024**2
+    except (OSError, IndexError):
+        return 0.0
+
+
+_HINTS: Final = {-signal.SIGKILL: "It may have used more memory than there is; give it less to do."}
+
+
+def _spoken(status: int) -> str:
+    if status >= 0:
+        return f"The process running this task ended by itself, with exit status {status}"
+    try:
+        name = f" ({signal.Signals(-status).name})"
+    except ValueError:
+        name = ""
+    return f"The process running this task was killed by signal {-status}{name}"

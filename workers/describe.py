@@ -1,0 +1,132 @@
+"""Describes workloads in a child process: a module that raises, hangs or ends its process is named and skipped, the others survive."""
+
+import asyncio
+import contextlib
+import importlib
+import importlib.metadata
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final, Literal
+
+from pydantic import TypeAdapter
+
+from taskline import DefinitionError, Workload
+from workers.description import Catalogue, Description, Skipped
+from workers.environment import clean_environment
+
+BUILT_IN: Final = "workers.workloads"
+GROUP: Final = "taskline.workloads"  # of entry points
+
+_Answer: Final = TypeAdapter(tuple[Literal["start", "workload", "skipped"], str, Any])
+_Description: Final = TypeAdapter(Description)
+
+
+def sources(setting: str = "") -> list[str]:
+    """Where workloads come from, `module` or `module:attribute`: the built-in ones, entry points by their distribution's name, the setting (comma-separated)."""
+    points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: (point.dist.name if point.dist else "", point.name))
+    named = [part.strip() for part in setting.split(",")]
+    return list(dict.fromkeys(source for source in [BUILT_IN, *(point.value for point in points), *named] if source))
+
+
+async def describe(modules: Sequence[str], timeout: float = 30.0, environ: Mapping[str, str] = os.environ) -> Catalogue:
+    """The catalogue of `modules`. Each has `timeout` seconds for its import. On a clash of names the first stays, and both are named."""
+    workloads: dict[str, Description] = {}
+    skipped: list[Skipped] = []
+    left = list(modules)
+    while left:
+        kept, refused, reason = await _ask(left, timeout, clean_environment(environ))
+        skipped += refused
+        for one in kept:
+            if (first := workloads.setdefault(one.name, one)) is not one:
+                skipped.append(Skipped(one.source, f"{one.target} is called {one.name!r}, as {first.target} already is"))
+        if reason is None:
+            break
+        culprit = left.index(reason.source)
+        skipped.append(reason)
+        left = left[culprit + 1 :]
+    return Catalogue(workloads=workloads, skipped=tuple(skipped))
+
+
+async def _ask(modules: Sequence[str], timeout: float, environ: Mapping[str, str]) -> tuple[list[Description], list[Skipped], Skipped | None]:
+    """What one child says, until it ends; the last is the module that it did not survive."""
+    reading, writing = os.pipe()
+    try:
+        command = (sys.executable, "-P", "-m", "workers.describe", str(writing), *modules)
+        process = await asyncio.create_subprocess_exec(
+            *command, pass_fds=(writing,), env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, start_new_session=True
+        )
+    finally:
+        os.close(writing)
+    lines = asyncio.StreamReader(limit=16 * 1024 * 1024)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reading, "rb"))
+    kept: list[Description] = []
+    refused: list[Skipped] = []
+    current = modules[0]
+    done = hung = False
+    try:
+        while line := await asyncio.wait_for(lines.readline(), timeout):
+            kind, source, said = _Answer.validate_json(line)
+            if kind == "start":
+                current, done = source, not source
+            elif kind == "workload":
+                kept.append(_Description.validate_python(said))
+            else:
+                refused.append(Skipped(source, str(said)))
+    except TimeoutError:
+        hung = True
+    finally:
+        transport.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        ended = await process.wait()
+    if done:
+        return kept, refused, None
+    reason = f"its import did not end within {timeout:g} s" if hung else f"its import ended the process (exit status {ended})"
+    return kept, refused, Skipped(current, reason)
+
+
+def _answers(modules: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
+    for source in modules:
+        yield "start", source, None
+        try:
+            for target, workload in _found(source):
+                yield "workload", source, asdict(_described(target, workload, source))
+        except DefinitionError as error:
+            yield "skipped", source, str(error)
+        except BaseException as error:  # noqa: BLE001  a module may do anything while it is imported, and is named for it
+            yield "skipped", source, f"its import raised {type(error).__name__}: {error}"
+    yield "start", "", None
+
+
+def _found(source: str) -> Iterator[tuple[str, Workload[..., Any]]]:
+    module, _, attribute = source.partition(":")
+    names = vars(importlib.import_module(module))
+    if attribute and not isinstance(names.get(attribute), Workload):
+        raise DefinitionError(f"{source} is not a workload")
+    seen: set[int] = set()
+    for name, value in list(names.items()):
+        if isinstance(value, Workload) and attribute in ("", name) and id(value) not in seen:
+            seen.add(id(value))
+            yield f"{module}:{name}", value
+
+
+def _described(target: str, workload: Workload[..., Any], source: str) -> Description:
+    copied = {name: getattr(workload, name) for name in Description.__slots__ if name not in ("target", "source")}
+    return Description(**copied, target=target, source="built-in" if source == BUILT_IN else source)
+
+
+def main() -> None:
+    """The child: `python -m workers.describe FD MODULE…` writes one JSON line for each thing that it finds to FD."""
+    channel = os.fdopen(int(sys.argv[1]), "w", encoding="utf-8")
+    for answer in _answers(sys.argv[2:]):
+        channel.write(json.dumps(answer) + "\n")
+        channel.flush()
+    # No clean-up that an imported module may have left for the exit: it could hang.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Runs one claimed task in the mode that its workload asks for, and says how it ended."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from taskline import Workload
+from workers.assignment import ArtifactFile, Assignment, LocalFile, LogLine, Outcome, Problem, Reports, Stop
+from workers.attempt import Attempt
+from workers.children import Children
+from workers.description import Catalogue
+from workers.in_thread import run_in_thread
+from workers.invocation import load
+from workers.on_loop import run_on_loop
+from workers.watch import Watch
+from workers.wire import Log, SentFile, Work
+
+__all__ = ["ArtifactFile", "Assignment", "Execution", "LocalFile", "LogLine", "Outcome", "Problem", "Reports", "Stop"]
+
+log = logging.getLogger(__name__)
+
+
+class Execution:
+    """Runs the workloads of a catalogue. `warm` child processes are kept ready; `environ` is where secrets come from. One loop."""
+
+    def __init__(self, catalogue: Catalogue, *, warm: int = 1, environ: Mapping[str, str] = os.environ) -> None:
+        self._catalogue = catalogue
+        self._environ = environ
+        self._children = Children(warm=warm, environ=environ)
+        self._loaded: dict[str, Workload[..., Any]] = {}
+
+    async def open(self) -> None:
+        """Start the warm children, where some workload needs one."""
+        if any(one.mode == "process" for one in self._catalogue.workloads.values()):
+            await self._children.open()
+
+    async def close(self) -> None:
+        """Kill every child and wait until all are gone."""
+        await self._children.close()
+
+    def kill_all(self) -> None:
+        """SIGKILL every child at once. Any thread, even while the loop is blocked."""
+        self._children.kill_all()
+
+    def schema(self, workload: str) -> Mapping[str, Any]:
+        """The JSON Schema of a workload's params. Raises `KeyError` for one that the catalogue does not have."""
+        return self._catalogue.workloads[workload].schema
+
+    async def run(self, assignment: Assignment, reports: Reports, stop: Stop) -> Outcome:
+        """Run one attempt within its time limit. Never raises for what a workload does; where the caller is cancelled, the work is ended."""
+        description = self._catalogue.workloads.get(assignment.workload)
+        if description is None or assignment.version > description.version:
+            return Outcome.failure("error", f"This worker cannot run version {assignment.version} of {assignment.workload}.", retry=True)
+        secrets = {name: self._environ[name] for name in description.secrets if name in self._environ}
+        attempt = Attempt(assignment, description, reports, secrets)
+        if description.mode == "process":
+            return await self._run_in_child(attempt, stop)
+        try:
+            workload = self._loaded.get(description.target) or await self._load(description.target)
+        except Exception as error:
+            log.exception("cannot load %s", description.target)
+            return Outcome.failure("error", f"This workload cannot be loaded: {type(error).__name__}: {error}")
+        if description.mode == "loop":
+            return await run_on_loop(workload, attempt, stop)
+        return await run_in_thread(workload, attempt, stop)
+
+    async def _load(self, target: str) -> Workload[..., Any]:
+        # In a thread: an import may take long, and the loop has heartbeats to send.
+        workload = self._loaded[target] = await asyncio.to_thread(load, target)
+        return workload
+
+    async def _run_in_child(self, attempt: Attempt, stop: Stop) -> Outcome:
+        try:
+            child = await self._children.take(attempt.description.target)
+        except (OSError, TimeoutError) as error:
+            return Outcome.failure("error", f"No process could be started for this task: {error}", retry=True)
+        healthy = False
+
+        def interrupt() -> None:
+            attempt.asked = True
+            child.interrupt()
+
+        try:
+            with Watch(stop, attempt.description.timeout_s, interrupt=interrupt, kill=child.kill) as watch:
+                ending = await child.run(
+                    _work(attempt),
+                    on_progress=attempt.progress,
+                    on_log=lambda said: attempt.lines.append(_line(said)),
+                    on_print=lambda text: attempt.log("info", text),
+                )
+            healthy = watch.reason is None
+            return attempt.outcome(ending, watch.reason)
+        finally:
+            self._children.give_back(child, healthy=healthy)
+
+
+def _work(attempt: Attempt) -> Work:
+    assignment = attempt.assignment
+    return Work(
+        target=attempt.description.target,
+        task_id=assignment.task_id,
+        attempt=assignment.attempt,
+        claim=assignment.claim,
+        version=assignment.version,
+        params=assignment.params,
+        files=[SentFile(id=one.id, name=one.name, size=one.size, sha256=one.sha256, path=one.path.resolve()) for one in assignment.files.values()],
+        folder=attempt.folder().resolve(),
+        remaining_s=attempt.remaining(),
+        secrets=dict(attempt.secrets),
+    )
+
+
+def _line(said: Log) -> LogLine:
+    return LogLine(at=said.at, level=said.level, text=said.text)

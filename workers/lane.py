@@ -1,0 +1,68 @@
+"""A lane of a worker: its slots, the bell that says there may be work, and the workloads it can run."""
+
+import asyncio
+from collections.abc import Mapping
+
+
+class Lane:
+    """Implements `app.queues.Slots`. A slot is taken before a task is claimed, so that a claimed task never waits here."""
+
+    def __init__(self, name: str, slots: int, able: Mapping[str, int]) -> None:
+        self.name = name
+        self.slots = slots
+        self.able = able  # workload: the newest version that this worker knows
+        self._busy = 0
+        self._is_free = asyncio.Event()
+        self._is_full = asyncio.Event()
+        self._bell = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._count(0)
+
+    @property
+    def free(self) -> int:
+        """Slots that nothing runs in."""
+        return self.slots - self._busy
+
+    async def wait_free(self) -> None:
+        """Until a slot is free."""
+        await self._is_free.wait()
+
+    async def wait_full(self) -> None:
+        """Until none is."""
+        await self._is_full.wait()
+
+    def take(self, slots: int) -> None:
+        """Use slots."""
+        self._count(slots)
+
+    def give_back(self) -> None:
+        """Free one."""
+        self._count(-1)
+
+    def ring(self) -> None:
+        """There may be work."""
+        self._bell.set()
+
+    async def wake(self, hints: int) -> None:  # noqa: ARG002  the protocol's count: one claim takes whatever is there
+        """There is work; returns once a claim has committed that began after this call."""
+        claimed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(claimed)
+        self._bell.set()
+        await claimed
+
+    async def rung(self, within: float) -> list[asyncio.Future[None]]:
+        """Until the bell rings, or `within` seconds have passed: who waits to hear that a claim has committed."""
+        try:
+            async with asyncio.timeout(within):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        await self._is_free.wait()
+        self._bell.clear()
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _count(self, change: int) -> None:
+        self._busy += change
+        for event, true in ((self._is_free, self.free > 0), (self._is_full, self.free == 0)):
+            (event.set if true else event.clear)()

@@ -1,0 +1,127 @@
+"""A worker: open what it needs, consume, drain on a signal."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from app.catalogue import Catalogue, Worker, Workload
+from app.resources import Resources, connected, moves_on
+from app.settings import Settings
+from app.tasks.model import LEASE
+from app.version import VERSION
+from workers.describe import describe, sources
+from workers.description import Catalogue as Described
+from workers.execution import Execution
+from workers.heart import Contact
+from workers.lane import Lane
+from workers.runtime import Runtime
+from workers.sweeper import Sweeper
+
+log = logging.getLogger(__name__)
+
+
+async def publish_workloads(settings: Settings, catalogue: Catalogue) -> Described:
+    """Describe every workload that this installation has, and write them to the catalogue. What cannot be offered is logged."""
+    described = await describe(sources(settings.workloads))
+    for left_out in described.skipped:
+        log.warning("%s is left out: %s", left_out.source, left_out.reason)
+    await catalogue.publish(
+        [
+            Workload(**{field: getattr(one, field) for field in Workload.__slots__})
+            for one in described.workloads.values()
+        ]
+    )
+    return described
+
+
+async def work(resources: Resources, stopping: asyncio.Event) -> None:
+    """Run tasks until `stopping` is set; then drain: what ends in time ends, the rest goes back to the queue."""
+    settings = resources.settings
+    described = await publish_workloads(settings, resources.catalogue)
+    lanes = _lanes(settings, described)
+    worker = Worker(
+        id=uuid4(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=VERSION,
+        started_at=datetime.now(UTC),
+        last_seen_at=datetime.now(UTC),
+        workloads={name: one.version for name, one in described.workloads.items()},
+        slots={lane.name: lane.slots for lane in lanes},
+    )
+
+    @contextlib.asynccontextmanager
+    async def contact() -> AsyncIterator[Contact]:
+        async with connected(settings, pool=2) as db:
+            yield Contact(moves_on(db), Catalogue(db))
+
+    if await resources.db.sole_worker():
+        # No other process can be running anything: what is marked as running died with an earlier one.
+        resources.outbox.committed(await resources.moves.reap(worker.id, ahead=2 * LEASE, limit=1_000_000))
+    execution = Execution(described)
+    await execution.open()
+    runtime = Runtime(
+        worker=worker,
+        lanes=lanes,
+        moves=resources.moves,
+        outbox=resources.outbox,
+        execution=execution,
+        files=resources.files,
+        artifacts=resources.artifacts,
+        contact=contact,
+    )
+    sweeper = Sweeper(
+        worker_id=worker.id,
+        lanes=[lane.name for lane in lanes],
+        db=resources.db,
+        moves=resources.moves,
+        queue=resources.queue,
+        outbox=resources.outbox,
+    )
+
+    async def heed(payload: dict[str, Any]) -> None:
+        runtime.heed_cancel(UUID(payload["task"]))
+
+    log.info("worker %s runs %s", worker.id, ", ".join(sorted(worker.workloads)))
+    jobs = [
+        asyncio.create_task(runtime.run()),
+        asyncio.create_task(sweeper.run()),
+        asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
+        *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
+    ]
+    try:
+        await _until(stopping, jobs)
+    finally:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await runtime.drain(settings.drain_seconds)
+        await resources.outbox.drained()
+        await execution.close()
+        await resources.catalogue.leave(worker.id)
+
+
+async def _until(stopping: asyncio.Event, jobs: Sequence[asyncio.Task[None]]) -> None:
+    """Until the event is set. A job that ends before is a fault of ours, and raises here."""
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        done, _ = await asyncio.wait([waiting, *jobs], return_when=asyncio.FIRST_COMPLETED)
+        for job in done - {waiting}:
+            job.result()
+            raise RuntimeError("a part of the worker ended by itself")
+    finally:
+        waiting.cancel()
+
+
+def _lanes(settings: Settings, described: Described) -> list[Lane]:
+    slots = {"light": settings.light_slots, "heavy": settings.heavy_slots or os.cpu_count() or 1}
+    return [
+        Lane(name, count, {one.name: one.version for one in described.workloads.values() if one.lane == name})
+        for name, count in slots.items()
+    ]

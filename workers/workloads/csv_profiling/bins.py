@@ -1,0 +1,66 @@
+"""The bins of a histogram: edges at numbers that people like to read."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+MOST: Final = 24
+DAY: Final = 86_400.0  # seconds
+_FINEST: Final = 20  # bins to aim at
+
+
+def bins(low: float, high: float, *, whole: bool = False) -> list[float]:
+    """The edges of at most 24 bins of one width, the first at or below `low`, the last at or above `high`.
+
+    The width is 1, 2 or 5 times a power of ten; of whole numbers at least 1.
+
+    >>> bins(0.3, 9.7)
+    [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0, 9.5, 10.0]
+    """
+    if low == high:
+        return [low, high]
+    rough = high / _FINEST - low / _FINEST
+    power = math.floor(math.log10(rough))
+    factor = next(factor for factor in (1, 2, 5, 10) if rough <= factor * 10.0**power * (1 + 1e-9))
+    width = max(1.0, factor * 10.0**power) if whole else factor * 10.0**power
+    first = math.floor(low / width)
+    count = max(1, math.ceil(high / width) - first)
+    edges = [_rounded((first + place) * width, width) for place in range(count + 1)]
+    # Too close together for their size, or too far apart for a float: equal parts then, whatever they read like.
+    if count > MOST or not all(math.isfinite(edge) for edge in edges) or len(set(edges)) < len(edges):
+        return [low + place * (high / _FINEST - low / _FINEST) for place in range(_FINEST)] + [high]
+    return edges
+
+
+def time_bins(first: float, last: float) -> list[float]:
+    """The edges of at most 24 equal bins of seconds since 1970; of whole days where the time spans at least as many."""
+    if first == last:
+        return [first, last]
+    days = (last - first) / DAY
+    if days < _FINEST:
+        return [first + place * (last - first) / _FINEST for place in range(_FINEST)] + [last]
+    width = math.ceil((days + 1) / MOST)
+    start = math.floor(first / DAY)
+    return [(start + place * width) * DAY for place in range(math.ceil((last / DAY - start) / width) + 1)]
+
+
+def number_labels(edges: Sequence[float], *, whole: bool) -> list[str]:
+    """The bins in words: "10–20"; a single value where a bin holds no more."""
+    if len(edges) == 2 and edges[0] == edges[1]:
+        return [f"{edges[0]:,.15g}"]
+    if whole and edges[1] - edges[0] == 1:
+        return [f"{edge:,.15g}" for edge in edges[:-1]]
+    return [f"{low:,.6g}–{high:,.6g}" for low, high in zip(edges, edges[1:], strict=False)]
+
+
+def time_labels(edges: Sequence[float]) -> list[str]:
+    """The beginnings of bins of seconds since 1970, as short as they differ."""
+    short = all(edge % DAY == 0 for edge in edges)
+    # By addition: `fromtimestamp` refuses years that a file may well hold.
+    moments = [datetime(1970, 1, 1) + timedelta(seconds=edge) for edge in edges[:-1]]  # noqa: DTZ001  as in the file, without a zone
+    return [moment.strftime("%Y-%m-%d" if short else "%Y-%m-%d %H:%M") for moment in moments]
+
+
+def _rounded(edge: float, width: float) -> float:
+    return round(edge, max(0, 2 - math.floor(math.log10(width)))) if width < 100 else edge
