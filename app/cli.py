@@ -46,13 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser(name, help=text, description=text.capitalize() + ".")
     commands.choices["worker"].add_argument("--queue-url", help="instead of TASKLINE_QUEUE_URL")
     chosen = parser.parse_args(arguments)
-    defaults = {"data_dir": Path("data").absolute()} if chosen.command != "dev" else {}
     environ = dict(os.environ)
     if getattr(chosen, "queue_url", None):
         environ["TASKLINE_QUEUE_URL"] = chosen.queue_url
     try:
-        settings = Settings.from_environment(environ, **defaults)
+        settings = Settings.from_environment(environ)
         set_up_logs(settings.log_level)
+        for sentence in Settings.unknown(environ):
+            log.warning(sentence)
         if chosen.command == "settings":
             return _show(settings)
         uvloop.run({"dev": _dev, "serve": _serve, "worker": _worker, "migrate": _migrate}[chosen.command](settings))

@@ -3,6 +3,7 @@
 Every setting is a variable `TASKLINE_<NAME>`; a secret may also come from a file that `TASKLINE_<NAME>_FILE` names.
 """
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -79,6 +80,17 @@ class Settings(BaseModel):
     limit_requests: Rate = Field("6000/minute", description="API requests of a user.")
 
     @classmethod
+    def unknown(cls, environ: Mapping[str, str]) -> list[str]:
+        """A sentence for each variable that looks like a setting and is none. Not an error: other programs may share the prefix."""
+        known = {f"{PREFIX}{name.upper()}{end}" for name in cls.model_fields for end in ("", "_FILE")}
+        sentences = []
+        for variable in sorted(set(environ) - known):
+            if variable.startswith(PREFIX):
+                close = difflib.get_close_matches(variable, known, n=1)
+                sentences.append(f"{variable} is not a setting and was ignored" + (f"; did you mean {close[0]}?" if close else ""))
+        return sentences
+
+    @classmethod
     def from_environment(cls, environ: Mapping[str, str], **defaults: object) -> Self:
         """Read and check the settings.
 
@@ -99,8 +111,6 @@ class Settings(BaseModel):
                     values[name.removesuffix("_file")] = Path(text).read_text().strip()
                 except OSError as error:
                     problems.append(f"{variable}: cannot read {text}: {error.strerror}")
-            else:
-                problems.append(f"{variable} is not a setting of Taskline; `taskline settings` lists them")
         data_dir = Path(str(values.get("data_dir", cls.model_fields["data_dir"].default))).absolute()
         values["data_dir"] = data_dir
         values.setdefault("database_url", f"sqlite:///{data_dir / 'taskline.db'}")

@@ -22,6 +22,7 @@ export function duration(seconds) {
 
 export function about(seconds) {
   if (seconds < 20) return "a few seconds";
+  if (seconds < 55) return `about ${Math.round(seconds / 10) * 10} s`;
   if (seconds < 90) return "about 1 min";
   if (seconds < 5400) return `about ${Math.round(seconds / 60)} min`;
   return `about ${Math.round(seconds / 3600)} h`;

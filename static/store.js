@@ -46,8 +46,14 @@ export function reduce(state, action) {
 function frame(state, message) {
   switch (message.type) {
     case "welcome":
-      // A log that starts anew announces itself by a reset; until then the old position stands.
-      return { ...state, conn: "up", caughtUp: message.seq, epoch: state.epoch ?? message.epoch, seq: state.seq ?? message.seq };
+      // What the first connection brings happened while the page loaded: not missed. A log that starts anew says so by a reset.
+      return {
+        ...state,
+        conn: "up",
+        caughtUp: state.conn === "idle" ? null : message.seq,
+        epoch: state.epoch ?? message.epoch,
+        seq: state.seq ?? message.seq,
+      };
     case "reset":
       return { ...state, epoch: message.epoch, seq: message.seq, caughtUp: message.seq, tasks: keyed(message.tasks), waits: {} };
     case "task.progress": {

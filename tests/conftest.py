@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.servers import PostgreSQL, RabbitMQ, Redis
+from tests.servers import STARTED, PostgreSQL, RabbitMQ, Redis
 from tests.servers import free_port as find_free_port
 from tests.servers.pool import Pool
 from tests.servers.programs import find, program
@@ -126,7 +126,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    ran_on = config.stash[POOL].versions()
+    ran_on = [f"{name} {version}" for name, version in STARTED.items()]
     if browser := config.stash.get(BROWSER, None):
         said = subprocess.run([browser, "--version"], capture_output=True, text=True, check=True).stdout
         ran_on.append(" ".join(said.split()[:2]))

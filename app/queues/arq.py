@@ -1,4 +1,4 @@
-"""redis://: Redis by arq. A message is a job of arq; one list of jobs a lane, named after the deployment and the messages' version."""
+"""redis://: Redis by arq. A message is a job; each lane has its list, named after the deployment and the version."""
 
 import asyncio
 import logging
@@ -30,8 +30,8 @@ JOB: Final = "wake"
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
-# arq tells three lines a job at INFO, and a message is less than an event.
-logging.getLogger("arq").setLevel(logging.WARNING)
+# arq tells two lines a job, and one for each hint that a day without workers made too old.
+logging.getLogger("arq").setLevel(logging.ERROR)
 
 
 class ArqQueue:
@@ -119,7 +119,7 @@ class ArqQueue:
     async def _session(self, consumer: Consumer) -> None:
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        async def handle(ctx: dict[Any, Any], body: str) -> None:
+        async def handle(ctx: dict[Any, Any], body: str) -> None:  # noqa: ARG001  arq's signature
             try:
                 # In a task of its own: arq cancels its jobs when Redis is lost, and a claim must not be.
                 await asyncio.shield(consumer.start(consumer.hand_over(unpack(consumer.lane, body))))
@@ -132,7 +132,7 @@ class ArqQueue:
                     failed.set_exception(error)
                 raise Retry from None
 
-        async def started(ctx: dict[Any, Any]) -> None:
+        async def started(ctx: dict[Any, Any]) -> None:  # noqa: ARG001  arq's signature
             consumer.consuming()
 
         redis = _connect(self._url)
@@ -169,7 +169,7 @@ def _stored(job: dict[str, Any]) -> bytes:
 
 
 def _job(stored: bytes) -> dict[str, Any]:
-    """The job in arq's terms. One that is not ours gets through as a body that is not ours, to be dropped like any other."""
+    """The job in arq's terms. One that is not ours becomes a body that is not ours, to be dropped like any other."""
     try:
         match orjson.loads(stored):
             case {"f": str(name), "a": [str(body)]} if name == JOB:

@@ -8,11 +8,11 @@ from uuid import UUID
 class Wake(Protocol):
     """What a consumer calls for each message; several calls may run at once."""
 
-    async def __call__(self, hints: int) -> None:
+    async def __call__(self, hints: int, /) -> None:
         """Claim up to `hints` due tasks, or fewer where fewer slots are free.
 
-        Returns once the message need not come again: the claim has committed, or there was nothing to claim. A worker that filled its last slot remembers
-        that there may be more. Raising hands the message back to the broker.
+        Returns once the message need not come again: the claim has committed, or there was nothing to claim. A worker
+        that filled its last slot remembers that there may be more. Raising hands the message back to the broker.
         """
 
 
@@ -34,23 +34,25 @@ class TaskQueue(Protocol):
     """Wake-up calls of one deployment. An object belongs to one event loop, from `open` to `close`."""
 
     async def open(self) -> None:
-        """Get ready. A broker that does not answer is no error: it is tried again for as long as the queue is open."""
+        """Get ready. A broker that does not answer is no error: it is tried again until the queue is closed."""
 
     async def close(self) -> None:
-        """Let go of the broker within seconds, whatever state it is in. Closing twice is fine."""
+        """Let go of the broker within 8 s, whatever state it is in. Closing twice is fine; opening again is not."""
 
     async def wake(self, lane: str, tasks: Sequence[UUID]) -> None:
         """Say that `tasks` wait in `lane`; returns once the broker has stored it.
 
-        Raises `Unavailable` where that is not certain: within 5 s, and at once while the broker is known to be away. Some of the hints may have got
-        through, which does no harm.
+        Raises `Unavailable` where that is not certain: within 5 s, and at once while the broker is known to be away.
+        Some of the hints may have got through, which does no harm. Where 10,000 messages wait already, one more or
+        less is not stored.
         """
 
     async def consume(self, lane: str, wake: Wake, slots: Slots) -> None:
         """Call `wake` for each message of `lane` while slots are free, until cancelled.
 
-        Outlives the broker's absence and restarts, and calls `wake(1)` when the broker is lost and when it is back, so that the worker looks for itself.
-        Cancelling lets running calls of `wake` end, for at most 5 s; a call that takes longer is cancelled and its message goes to somebody else.
+        Outlives the broker's absence and restarts, and calls `wake(1)` when the broker is lost and when it is back, so
+        that the worker looks for itself. Cancelling lets running calls of `wake` end, for at most 5 s; a call that takes
+        longer is cancelled and its message goes to somebody else. It returns within 15 s, whatever the broker does.
         """
 
     async def depth(self, lane: str) -> int:

@@ -1,4 +1,4 @@
-"""Consumer: what every backend's `consume` has in common, from a message to the worker and from an outage back to work."""
+"""Consumer: what every backend's `consume` has in common, from message to worker and from outage back to work."""
 
 import asyncio
 import logging
@@ -37,8 +37,8 @@ class Consumer:
     async def run(self, session: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `session` again and again, until cancelled.
 
-        It consumes over one connection, raises when that or a wake fails, and returns soon after `stopping` is set: it is told instead of cancelled, because
-        aio-pika and redis-py swallow a cancellation that comes together with an answer.
+        It consumes over one connection, raises when that or a wake fails, and returns soon after `stopping` is set. It
+        is told instead of cancelled, because aio-pika and redis-py swallow a cancellation that meets an answer.
         """
         sessions = asyncio.create_task(self._sessions(session))
         try:
@@ -57,7 +57,7 @@ class Consumer:
             self.start(self._look())
 
     async def hand_over(self, hints: int) -> None:
-        """Wake the worker; returns when the message may be acknowledged. Raises `Full` or `WakeFailed` when it has to go back."""
+        """Wake the worker; returns when the message may be acknowledged, raises `Full` or `WakeFailed` where it may not."""
         if self.slots.free <= 0:
             try:
                 async with asyncio.timeout(HOLD):
@@ -139,7 +139,10 @@ async def first(*awaitables: Awaitable[object]) -> None:
 
 
 async def ending(session: Coroutine[Any, Any, None]) -> BaseException | None:
-    """What `session` ends with. It runs in a task of its own: aio-pika raises CancelledError for a lost connection where nobody was cancelled."""
+    """What `session` ends with.
+
+    It runs in a task of its own: aio-pika raises CancelledError for a lost connection where nobody was cancelled.
+    """
     task = asyncio.create_task(session)
     await asyncio.wait({task})
     return asyncio.CancelledError("the connection was lost") if task.cancelled() else task.exception()

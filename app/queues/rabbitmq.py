@@ -1,4 +1,4 @@
-"""amqp://: RabbitMQ by aio-pika. One durable classic queue a lane, named after the deployment and the messages' version."""
+"""amqp://: RabbitMQ by aio-pika. Each lane has a durable classic queue, named after the deployment and the version."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class RabbitMQQueue:
-    """Publishing and each consumer have a connection of their own: RabbitMQ stops reading from a publisher while its disk is full."""
+    """Each consumer has its connection: RabbitMQ stops reading from a publisher, acknowledgements too, when it is full."""
 
     def __init__(self, url: str, *, deployment: str, most_waiting: int = MOST_WAITING) -> None:
         self._url = url
@@ -63,7 +63,7 @@ class RabbitMQQueue:
         async with asyncio.timeout(ANSWER):
             channel = await connection.channel(publisher_confirms=False)
             channel.close_callbacks.add(lambda *_: lose("the connection was lost"))
-            # Only the channel underneath hears that the broker ended the consumption, which it does when the queue is deleted.
+            # Only the channel underneath hears that the broker ended the consumption, as it does for a deleted queue.
             under = await channel.get_underlay_channel()
             under.on_consumer_cancel_callbacks.add(lambda _: lose("the queue was deleted"))
             await channel.set_qos(AT_ONCE)
@@ -86,8 +86,8 @@ class RabbitMQQueue:
         await consumer.settle()
         if inbox.failure is not None:
             raise inbox.failure
-        # No longer consuming, so that these cannot come straight back. Closing the channel instead would do the same, but aio-pika keeps some memory for
-        # every channel that a connection ever had.
+        # No longer consuming, so these do not come straight back. Closing the channel would hand them back, too, but
+        # aio-pika keeps some memory for every channel that a connection ever had.
         for message in inbox.unwanted:
             await message.nack(requeue=True)
 

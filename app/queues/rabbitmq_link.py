@@ -23,6 +23,9 @@ HEARTBEAT: Final = 4  # seconds; aiormq gives a silent broker up after three and
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
+# They tell a lost connection with a traceback for each try; Link and Consumer tell it once.
+logging.getLogger("aio_pika").setLevel(logging.CRITICAL)
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 class Link:

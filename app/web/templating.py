@@ -34,7 +34,8 @@ def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templ
     def icon(name: str) -> Markup:
         return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
 
-    environment.globals.update(static=static.url, icon=icon, version=version)
+    # A page that goes on live gives its own `position`; the others have none.
+    environment.globals.update(static=static.url, icon=icon, version=version, position=None)
     environment.filters.update(
         about=wording.about,
         ago=lambda then: wording.ago(then, datetime.now(UTC)),
@@ -65,8 +66,8 @@ def render(
 
 
 def _every_page(request: Request) -> dict[str, Any]:
-    """What the frame of a page needs. `identity` is None where nobody is signed in; `position` is set by pages that go on live."""
-    return {"identity": getattr(request.state, "identity", None), "path": request.url.path, "position": None}
+    """What the frame of a page needs. `identity` is None where nobody is signed in."""
+    return {"identity": getattr(request.state, "identity", None), "path": request.url.path}
 
 
 def _pretty(value: object) -> str:

@@ -18,6 +18,8 @@ def about(seconds: float) -> str:
     """A length of time said roughly: "a few seconds", "about 4 min", "about 2 h"."""
     if seconds < 20:
         return "a few seconds"
+    if seconds < 55:
+        return f"about {round(seconds / 10) * 10} s"
     if seconds < 90:
         return "about 1 min"
     if seconds < 5400:

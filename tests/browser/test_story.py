@@ -151,7 +151,7 @@ async def test_without_script_everything_still_works(people: People, orders: Pat
     await page.get_by_role("button", name="Cancel").click()
     await expect(page.locator(".pill").first).to_have_text("Cancelled", timeout=30_000)
     await page.get_by_role("button", name="Delete").click()
-    await expect(page.get_by_role("link", name="Plain form")).to_be_visible()
+    await expect(page.get_by_role("link", name="Plain form", exact=True)).to_be_visible()
     await page.get_by_label("Search by name").fill("nothing like it")
     await page.get_by_role("button", name="Search").click()
     await expect(page.get_by_text("No task fits.")).to_be_visible()

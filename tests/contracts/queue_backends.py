@@ -1,6 +1,7 @@
 """The kinds of queue that the contract runs on, each with the harm that its broker can come to."""
 
 import asyncio
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from app.queues.arq import ArqQueue
 from app.queues.base import TaskQueue
 from app.queues.memory import MemoryQueue
 from app.queues.rabbitmq import RabbitMQQueue
+from tests.servers import Server
+from tests.servers.programs import program
 
 
 class Backend(ABC):
@@ -19,7 +22,7 @@ class Backend(ABC):
 
     @abstractmethod
     def queue(self, deployment: str, **options: int) -> TaskQueue:
-        """A queue of `deployment`, not opened: as another process would have it, where the backend lets processes share."""
+        """A queue of `deployment`, not opened; another one of the same is as in another process."""
 
 
 class Memory(Backend):
@@ -43,6 +46,10 @@ class Broker(Backend):
     @abstractmethod
     async def empty(self, deployment: str, lane: str) -> None:
         """Throw the waiting messages away."""
+
+    @abstractmethod
+    async def fill(self, server: Server, *, full: bool) -> None:
+        """Let the server run out of room for messages, or have room again."""
 
     @abstractmethod
     async def delete(self, deployment: str, lane: str) -> None:
@@ -70,6 +77,17 @@ class RabbitMQ(Broker):
             channel = await connection.channel()
             await channel.queue_delete(f"taskline.{deployment}.v1.{lane}")
 
+    async def fill(self, server: Server, *, full: bool) -> None:
+        _, environment = server._command()
+        limit = ("mem_relative", "1000.0") if full else ("1MB",)
+        control = await asyncio.create_subprocess_exec(
+            program("rabbitmq-server").with_name("rabbitmqctl"),
+            *("--node", environment["RABBITMQ_NODENAME"], "set_disk_free_limit", *limit),
+            env={**os.environ, **environment},
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        assert await control.wait() == 0
+
 
 class Arq(Broker):
     def queue(self, deployment: str, **options: int) -> TaskQueue:
@@ -89,6 +107,11 @@ class Arq(Broker):
     async def delete(self, deployment: str, lane: str) -> None:
         redis = self._client()
         await redis.delete(f"arq:taskline:{deployment}:v1:{lane}")
+        await redis.aclose(close_connection_pool=True)
+
+    async def fill(self, server: Server, *, full: bool) -> None:
+        redis = self._client()
+        await redis.config_set("maxmemory", 1 if full else 0)
         await redis.aclose(close_connection_pool=True)
 
     def _client(self) -> ArqRedis:

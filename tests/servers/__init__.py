@@ -2,8 +2,8 @@
 
 from tests.servers.ports import free_port
 from tests.servers.postgresql import PostgreSQL
-from tests.servers.process import Server, ServerError
+from tests.servers.process import STARTED, Server, ServerError
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
 
-__all__ = ["PostgreSQL", "RabbitMQ", "Redis", "Server", "ServerError", "free_port"]
+__all__ = ["STARTED", "PostgreSQL", "RabbitMQ", "Redis", "Server", "ServerError", "free_port"]

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from tests.servers import PostgreSQL, RabbitMQ, Redis, ServerError
+from tests.servers import STARTED, PostgreSQL, RabbitMQ, Redis, ServerError
 from tests.servers.install import install
 from tests.servers.pool import Pool
 
@@ -22,7 +22,7 @@ def serve() -> None:
     try:
         pool.launch(RabbitMQ)
         postgresql, redis, rabbitmq = pool.ready(PostgreSQL), pool.ready(Redis), pool.ready(RabbitMQ)
-        print(f"# {', '.join(pool.versions())}")
+        print(f"# {', '.join(f'{name} {version}' for name, version in STARTED.items())}")
         print(f"export TASKLINE_DATABASE_URL={postgresql.create_database('taskline')}")
         print(f"export TASKLINE_QUEUE_URL={rabbitmq.url}")
         print(f"# or:  TASKLINE_QUEUE_URL={redis.url}")

@@ -38,10 +38,6 @@ class Pool:
         tails = [(server.name, server.log_tail(self._marks.get(server, 0))) for server in self._servers.values()]
         return [(name, tail) for name, tail in tails if tail]
 
-    def versions(self) -> list[str]:
-        """What was started, such as PostgreSQL 15.14."""
-        return [f"{server.name} {server.version}" for server in self._servers.values()]
-
     def close(self) -> None:
         """End every server and remove its data."""
         for server in self._servers.values():

@@ -13,19 +13,23 @@ from typing import Any, Final
 from tests.servers.process import Server
 from tests.servers.programs import program
 
-OWNER: Final = "taskline"  # the cluster's superuser; no password, since only this machine's loopback address reaches it
+OWNER: Final = "taskline"  # the cluster's superuser
 _NOBODY: Final = "nobody"
 _SECONDS: Final = 1.0
 
 
 class PostgreSQL(Server):
-    """PostgreSQL 15 or newer with its usual durability and 200 connections."""
+    """PostgreSQL 15 or newer with its usual durability and 200 connections.
+
+    Without a `password` everybody on the loopback address is trusted.
+    """
 
     name = "PostgreSQL"
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, password: str = "") -> None:
         super().__init__(port)
         self.data = self.folder / "cluster" / "data"
+        self._password = password
 
     @property
     def url(self) -> str:
@@ -33,7 +37,8 @@ class PostgreSQL(Server):
 
     def url_of(self, database: str) -> str:
         """The URL of one database of the cluster."""
-        return f"postgresql://{OWNER}@127.0.0.1:{self.port}/{database}"
+        owner = f"{OWNER}:{self._password}" if self._password else OWNER
+        return f"postgresql://{owner}@127.0.0.1:{self.port}/{database}"
 
     @property
     def version(self) -> str:
@@ -62,26 +67,25 @@ class PostgreSQL(Server):
 
     def _create_cluster(self) -> None:
         self.data.parent.mkdir()
+        how = ["--auth=trust"]
+        if self._password:
+            (self.data.parent / "password").write_text(self._password)
+            how = ["--auth=scram-sha-256", f"--pwfile={self.data.parent / 'password'}"]
         other: dict[str, Any] = {}
         if self._user() == _NOBODY:
             self.folder.chmod(0o755)
             shutil.chown(self.data.parent, _NOBODY, "nogroup")
             other = {"user": _NOBODY, "group": "nogroup", "extra_groups": []}
-        command = [
-            str(program("initdb")),
-            "-D",
-            str(self.data),
-            "-U",
-            OWNER,
-            "-A",
-            "trust",
-            "-N",
-            "--no-locale",
-            "-E",
-            "UTF8",
-        ]
+        options = [f"--pgdata={self.data}", f"--username={OWNER}", "--no-sync", "--no-locale", "--encoding=UTF8"]
         with self.log.open("ab") as log:
-            subprocess.run(command, stdout=log, stderr=log, cwd=self.data.parent, check=True, **other)
+            subprocess.run(
+                [str(program("initdb")), *options, *how],
+                stdout=log,
+                stderr=log,
+                cwd=self.data.parent,
+                check=True,
+                **other,
+            )
 
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
         options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.data.parent), "-c", "max_connections=200"]

@@ -11,8 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-GUARD = Path(__file__).with_name("guard.py")
+GUARD: Final = Path(__file__).with_name("guard.py")
+
+
+STARTED: Final[dict[str, str]] = {}  # versions of all that this process has started, by name
 
 
 class ServerError(Exception):
@@ -70,6 +74,7 @@ class Server(ABC):
         if self.running:
             return
         command, environment = self._command()
+        STARTED[self.name] = self.version
         with self.log.open("ab") as log:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(GUARD), str(self.folder), self._user(), *command],

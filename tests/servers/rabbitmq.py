@@ -3,6 +3,7 @@
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from tests.servers.ports import free_port
@@ -13,13 +14,17 @@ _SECONDS: Final = 1.0
 
 
 class RabbitMQ(Server):
-    """RabbitMQ 3.10 or newer as installed, without plug-ins; it takes 5 to 7 s to be ready."""
+    """RabbitMQ 3.10 or newer as installed, without plug-ins; it takes 5 to 7 s to be ready.
+
+    `config` is a folder of settings, in files that end with .conf.
+    """
 
     name = "RabbitMQ"
     start_seconds = 120.0
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, config: Path | None = None) -> None:
         super().__init__(port)
+        self._config = {"RABBITMQ_CONFIG_FILES": config} if config else {}
         self._distribution_port, self._mapper_port = free_port(), free_port()
         self._pid_file = self.folder / "pid"
 
@@ -51,6 +56,7 @@ class RabbitMQ(Server):
             "RABBITMQ_ENABLED_PLUGINS_FILE": plugins,
             "RABBITMQ_CONFIG_FILE": nothing,
             "RABBITMQ_CONF_ENV_FILE": nothing,
+            **self._config,
         }
         return [str(program("rabbitmq-server"))], {name: str(value) for name, value in environment.items()}
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from tests.servers.process import Server
@@ -14,9 +15,13 @@ _SECONDS: Final = 1.0
 
 
 class Redis(Server):
-    """Redis 7 or newer, one process."""
+    """Redis 7 or newer, one process. `config` is a file of settings that come before those of its port and folder."""
 
     name = "Redis"
+
+    def __init__(self, port: int, config: Path | None = None) -> None:
+        super().__init__(port)
+        self._config = [str(config)] if config else []
 
     @property
     def url(self) -> str:
@@ -38,13 +43,14 @@ class Redis(Server):
         }
         return [
             str(program("redis-server")),
+            *self._config,
             *(word for name, value in options.items() for word in (f"--{name}", value)),
         ], {}
 
     def _answers(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), _SECONDS) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
 
     def _stop_signal(self) -> tuple[int, signal.Signals]:
         return self.main_pid, signal.SIGTERM

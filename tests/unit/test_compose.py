@@ -2,22 +2,15 @@
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import jsonschema_rs
 import pytest
-import yaml
 
 from app.settings import Settings
+from tests.compose import COMPOSE, ROOT, SERVICES, TEXT, environment, make_secrets
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "compose.yml").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 every_service = pytest.mark.parametrize("name", SERVICES)
@@ -126,26 +119,10 @@ def test_a_worker_may_drain_before_it_is_killed() -> None:
     assert grace > Settings.from_environment({}).drain_seconds
 
 
-def make_secrets(folder: Path) -> dict[str, str]:
-    """Run what the service `secrets` runs, in `folder` instead of /secrets; the files' texts by path."""
-    script = SERVICES["secrets"]["command"][0].replace("/secrets", str(folder))
-    subprocess.run([sys.executable, "-I", "-c", script], check=True)
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_the_first_start_makes_secrets_and_later_ones_keep_them(tmp_path: Path) -> None:
-    for volume in SERVICES["secrets"]["volumes"]:
-        (tmp_path / volume.partition(":/secrets/")[2]).mkdir()
     first = make_secrets(tmp_path)
     assert make_secrets(tmp_path) == first
-    settings = Settings.from_environment(
-        {
-            variable: value.replace("/secrets", str(tmp_path)) if value else ""
-            for variable, value in SERVICES["web"]["environment"].items()
-            if value
-        }
-        | {"TASKLINE_HOST": "0.0.0.0"}
-    )
+    settings = Settings.from_environment({**environment("web", tmp_path), "TASKLINE_HOST": "0.0.0.0"})
     settings.check_serving()
     for part, setting in (("postgresql", settings.database_url), ("rabbitmq", settings.queue_url)):
         assert f"@{part}:" in setting

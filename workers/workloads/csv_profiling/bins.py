@@ -3,10 +3,14 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 MOST: Final = 24
 DAY: Final = 86_400.0  # seconds
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  without a zone, as in the file
+_FIRST: Final = (datetime.min - _EPOCH).total_seconds()  # noqa: DTZ901
+_LAST: Final = (datetime.max - _EPOCH).total_seconds() - 1  # noqa: DTZ901
 _FINEST: Final = 20  # bins to aim at
 
 
@@ -45,22 +49,37 @@ def time_bins(first: float, last: float) -> list[float]:
     return [(start + place * width) * DAY for place in range(math.ceil((last / DAY - start) / width) + 1)]
 
 
-def number_labels(edges: Sequence[float], *, whole: bool) -> list[str]:
-    """The bins in words: "10–20"; a single value where a bin holds no more."""
-    if len(edges) == 2 and edges[0] == edges[1]:
-        return [f"{edges[0]:,.15g}"]
-    if whole and edges[1] - edges[0] == 1:
-        return [f"{edge:,.15g}" for edge in edges[:-1]]
-    return [f"{low:,.6g}–{high:,.6g}" for low, high in zip(edges, edges[1:], strict=False)]
+def number_labels(edges: Sequence[float], low: float, high: float, *, whole: bool) -> list[str]:
+    """The bins in words: "10–20"; "below 20" and "80 and more" where values lie outside the edges; a single value where a bin holds no more."""
+    width = edges[-1] - edges[0] if len(edges) == 2 else edges[1] - edges[0]
+    said = [_said(edge, width) for edge in edges]
+    if edges[0] == edges[-1]:
+        return said[:1]
+    if whole and width == 1:
+        labels = said[:-1]
+    else:
+        labels = [f"{one} to {other}" if one.startswith("-") else f"{one}–{other}" for one, other in pairwise(said)]
+    if low < edges[0]:
+        labels[0] = f"below {said[1]}"
+    if high > edges[-1]:
+        labels[-1] = f"{said[-2]} and more"
+    return labels
 
 
 def time_labels(edges: Sequence[float]) -> list[str]:
     """The beginnings of bins of seconds since 1970, as short as they differ."""
     short = all(edge % DAY == 0 for edge in edges)
     # By addition: `fromtimestamp` refuses years that a file may well hold.
-    moments = [datetime(1970, 1, 1) + timedelta(seconds=edge) for edge in edges[:-1]]  # noqa: DTZ001  as in the file, without a zone
+    moments = [_EPOCH + timedelta(seconds=min(_LAST, max(_FIRST, edge))) for edge in edges[:-1]]
     return [moment.strftime("%Y-%m-%d" if short else "%Y-%m-%d %H:%M") for moment in moments]
 
 
 def _rounded(edge: float, width: float) -> float:
     return round(edge, max(0, 2 - math.floor(math.log10(width)))) if width < 100 else edge
+
+
+def _said(edge: float, width: float) -> str:
+    """A number with as many decimals as the width between two of them needs."""
+    if width == 0 or not 1e-6 < width < 1e12:
+        return f"{edge:,.6g}"
+    return f"{edge:,.{max(0, 1 - math.floor(math.log10(width)))}f}" if width < 10 and width % 1 else f"{edge:,.0f}"

@@ -35,9 +35,9 @@ def find_dialect(path: Path) -> Dialect:
     with path.open(encoding="utf-8-sig", newline="") as file:
         sample = file.read(_SAMPLE)
         whole = not file.read(1)
-    rows = {delimiter: _rows(sample, delimiter, whole=whole) for delimiter in DELIMITERS}
-    if not any(rows.values()):
+    if not sample.strip():
         raise EmptyFile
+    rows = {delimiter: _rows(sample, delimiter, whole=whole) for delimiter in DELIMITERS}
     # The one by which most rows have as many values as the header; among those, the one that makes the most columns.
     delimiter = max(DELIMITERS, key=lambda one: _fit(rows[one]))
     return Dialect(delimiter, _names(rows[delimiter][0] if rows[delimiter] else [sample.strip()]))

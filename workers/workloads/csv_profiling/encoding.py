@@ -1,6 +1,7 @@
 """Finds out how a file's bytes stand for text, and writes it again as plain UTF-8 where that is needed."""
 
 import codecs
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +64,12 @@ def as_utf8(path: Path, encoding: Encoding, target: Path, told: Callable[[float]
     """
     size = path.stat().st_size
     row = 1
-    with path.open(encoding=encoding.name, newline=None) as source, target.open("w", encoding="utf-8", newline="") as written:
+    with path.open("rb") as raw, io.TextIOWrapper(raw, encoding=encoding.name, newline=None) as source, target.open("w", encoding="utf-8", newline="") as written:
         try:
             while text := source.read(_CHUNK):
                 written.write(text)
                 row += text.count("\n")
-                told(min(1.0, source.buffer.tell() / size))
+                told(min(1.0, raw.tell() / size))
         except UnicodeError as error:
             raise BadRow(f"The text cannot be read after row {row:,}: it is no {encoding.name.upper()} there.", hint="Save the file again as UTF-8.") from error
 

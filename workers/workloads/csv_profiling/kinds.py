@@ -39,7 +39,7 @@ def _dates(name: str, form: str) -> Kind:
 TEXT: Final = Kind("text", "text", "true", "@")
 # A number does not begin with 0 and another digit: that is a code, and its zeros matter.
 KINDS: Final = (
-    Kind("truth", "truth", "lower(@) IN ('true', 'false')", "lower(@) = 'true'"),
+    Kind("true or false", "truth", "lower(@) IN ('true', 'false')", "lower(@) = 'true'"),
     Kind("yes or no", "truth", "lower(@) IN ('yes', 'no')", "lower(@) = 'yes'"),
     Kind(
         "whole number", "number", "regexp_full_match(@, '[-+]?(0|[1-9][0-9]*)') AND TRY_CAST(@ AS BIGINT) IS NOT NULL", "TRY_CAST(@ AS BIGINT)", whole=True

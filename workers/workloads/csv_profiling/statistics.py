@@ -154,8 +154,12 @@ def _with_numbers(connection: "duckdb.DuckDBPyConnection", known: Column, values
         quantiles={part: float(value) for part, value in zip(QUANTILES, quantiles, strict=True)},
         exact=exact,
     )
-    edges = bins(float(low), float(high), whole=whole)
-    return replace(known, numbers=numbers, histogram=Histogram(number_labels(edges, whole=whole), _counts(connection, values, "x", edges)))
+    # A few values far out would press all others into one bin: they go into the first and the last, which are open then.
+    reach = 1.5 * (numbers.quantiles[0.95] - numbers.quantiles[0.05])
+    near = (max(float(low), numbers.quantiles[0.05] - reach), min(float(high), numbers.quantiles[0.95] + reach)) if reach > 0 else (float(low), float(high))
+    edges = bins(*near, whole=whole)
+    labels = number_labels(edges, float(low), float(high), whole=whole)
+    return replace(known, numbers=numbers, histogram=Histogram(labels, _counts(connection, values, "x", edges)))
 
 
 def _with_times(connection: "duckdb.DuckDBPyConnection", known: Column, values: str) -> Column:
@@ -166,10 +170,9 @@ def _with_times(connection: "duckdb.DuckDBPyConnection", known: Column, values: 
 
 
 def _counts(connection: "duckdb.DuckDBPyConnection", values: str, number: str, edges: Sequence[float]) -> list[int]:
-    """How many values lie in each bin; the last bin has its upper edge too."""
+    """How many values lie in each bin; the first and the last hold all that lies outside the edges, too."""
     counts = [0] * (len(edges) - 1)
-    inner = ", ".join(repr(edge) for edge in edges[1:-1])
-    place = f"len(list_filter([{inner}]::DOUBLE[], edge -> edge <= x))" if inner else "0"
+    place = " + ".join(["0", *(f"CAST(x >= {edge!r} AS INTEGER)" for edge in edges[1:-1])])
     for bin_, many in connection.execute(f"SELECT {place} AS bin, count(*) FROM (SELECT CAST({number} AS DOUBLE) AS x FROM {values}) GROUP BY bin").fetchall():
         counts[bin_] = int(many)
     return counts
@@ -182,7 +185,7 @@ def _correlation(connection: "duckdb.DuckDBPyConnection", one: int, other: int) 
         (found,) = _one(connection, f"SELECT corr(x{one}, x{other}) FROM numbers")
     except duckdb.OutOfRangeException:
         return None
-    return found
+    return None if found is None else float(found)
 
 
 def _one(connection: "duckdb.DuckDBPyConnection", sql: str) -> tuple[Any, ...]:
