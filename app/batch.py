@@ -19,7 +19,11 @@ class Batcher(Generic[Item, Answer]):
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], *, most: int = 200, singly: tuple[type[Exception], ...] = ()
+        self,
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int = 200,
+        singly: tuple[type[Exception], ...] = (),
     ) -> None:
         self._flush = flush
         self._most = most

@@ -67,7 +67,9 @@ class Catalogue:
         """The workers that are alive."""
         read_at, workers = self._workers
         if self._clock() - read_at > FRESH:
-            rows = await self._db.fetch_all("SELECT * FROM workers WHERE last_seen_at > :since", {"since": datetime.now(UTC) - ALIVE})
+            rows = await self._db.fetch_all(
+                "SELECT * FROM workers WHERE last_seen_at > :since", {"since": datetime.now(UTC) - ALIVE}
+            )
             workers = [_worker(row) for row in rows]
             self._workers = self._clock(), workers
         return workers
@@ -82,7 +84,9 @@ class Catalogue:
         async with self._db.transaction():
             for one in sorted(workloads, key=lambda workload: workload.name):
                 values = {name: getattr(one, name) for name in Workload.__slots__}
-                await self._db.execute(sql, {**values, "schema": _text(one.schema), "limits": _text(one.limits), "now": datetime.now(UTC)})
+                await self._db.execute(
+                    sql, {**values, "schema": _text(one.schema), "limits": _text(one.limits), "now": datetime.now(UTC)}
+                )
         self._workloads = float("-inf"), {}
 
     async def beat(self, worker: Worker) -> None:
@@ -92,7 +96,9 @@ class Catalogue:
         ON CONFLICT (id) DO UPDATE SET last_seen_at = excluded.last_seen_at"""
         values = {name: getattr(worker, name) for name in Worker.__slots__}
         await self._db.execute(sql, {**values, "workloads": _text(worker.workloads), "slots": _text(worker.slots)})
-        await self._db.execute("DELETE FROM workers WHERE last_seen_at < :long_ago", {"long_ago": worker.last_seen_at - timedelta(hours=1)})
+        await self._db.execute(
+            "DELETE FROM workers WHERE last_seen_at < :long_ago", {"long_ago": worker.last_seen_at - timedelta(hours=1)}
+        )
 
     async def leave(self, worker_id: UUID) -> None:
         """Take a worker that stops off the list."""

@@ -7,8 +7,9 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,9 @@ CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="taskline", description="Slow work with live notification. Settings are TASKLINE_* variables.")
+    parser = argparse.ArgumentParser(
+        prog="taskline", description="Slow work with live notification. Settings are TASKLINE_* variables."
+    )
     parser.add_argument("--version", action="version", version=f"taskline {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in HELP.items():
@@ -81,7 +84,10 @@ async def _dev(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     settings.check_serving()
-    async with _stopping() as stopping, open_resources(settings, secret_key=settings.secret_key.get_secret_value()) as resources:
+    async with (
+        _stopping() as stopping,
+        open_resources(settings, secret_key=settings.secret_key.get_secret_value()) as resources,
+    ):
         await _serve_until(resources, stopping, settings.public_url or f"http://{settings.host}:{{port}}")
 
 
@@ -140,10 +146,12 @@ class _Server(uvicorn.Server):
         self.listening = asyncio.Event()
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201  as uvicorn has it
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
         yield
 
-    async def startup(self, sockets=None) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  as uvicorn has it
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
         await super().startup(sockets)
         if self.started:
             self.listening.set()
@@ -175,7 +183,10 @@ def _kept_key(data_dir: Path) -> str:
     path = data_dir / "secret-key"
     data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with (
+            contextlib.suppress(FileExistsError),
+            os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+        ):
             file.write(secrets.token_urlsafe(48))
     return path.read_text().strip()
 

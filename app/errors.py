@@ -9,7 +9,9 @@ from collections.abc import Mapping
 class TasklineError(Exception):
     """Something went wrong."""
 
-    def __init__(self, detail: str | None = None, *, hint: str | None = None, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, detail: str | None = None, *, hint: str | None = None, fields: Mapping[str, str] | None = None
+    ) -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()
         self.hint = hint
         self.fields = dict(fields or {})

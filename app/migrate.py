@@ -34,7 +34,9 @@ async def check(db: Database) -> None:
         current = await db.fetch_val("SELECT version_num FROM alembic_version")
     except Unavailable:
         raise
-    except Exception as error:  # noqa: BLE001  each driver has its own error for a table that does not exist
+    except Exception as error:
         raise OutOfDate(hint="The database is empty. Run: taskline migrate") from error
     if current != head:
-        raise OutOfDate(f"The database schema is at {current}, this version needs {head}.", hint="Run: taskline migrate")
+        raise OutOfDate(
+            f"The database schema is at {current}, this version needs {head}.", hint="Run: taskline migrate"
+        )

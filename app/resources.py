@@ -85,7 +85,9 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             await fanout.signal("cancel", {"task": str(task_id)})
 
         async def signal_revoked(revoked: Revoked) -> None:
-            await fanout.signal("session", {"user": revoked.user_id, "sessions": [token_hash.hex() for token_hash in revoked.sessions]})
+            await fanout.signal(
+                "session", {"user": revoked.user_id, "sessions": [token_hash.hex() for token_hash in revoked.sessions]}
+            )
 
         yield Resources(
             settings=settings,
@@ -98,13 +100,20 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             store=store,
             outbox=outbox,
             tasks=Tasks(
-                moves=moves, store=store, catalogue=catalogue, params=ParamsChecker(files), outbox=outbox, signal_cancel=signal_cancel
+                moves=moves,
+                store=store,
+                catalogue=catalogue,
+                params=ParamsChecker(files),
+                outbox=outbox,
+                signal_cancel=signal_cancel,
             ),
             waits=Waits(store, catalogue, outbox),
             catalogue=catalogue,
             artifacts=artifacts,
             files=files,
-            accounts=Accounts(db, Passwords(), Limits(sign_ups=settings.limit_sign_ups, sign_ins=settings.limit_sign_ins)),
+            accounts=Accounts(
+                db, Passwords(), Limits(sign_ups=settings.limit_sign_ups, sign_ins=settings.limit_sign_ins)
+            ),
             sessions=Sessions(db, secret_key, on_revoked=signal_revoked),
         )
 

@@ -52,24 +52,46 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to serve on; 0 takes a free one. PORT is read where this is not set.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="Port to serve on; 0 takes a free one. PORT is read where this is not set."
+    )
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
         None, description="Origin that browsers use, such as https://taskline.example; makes cookies Secure on https."
     )
-    trusted_proxies: str = Field("", description="Addresses, separated by commas, whose X-Forwarded-* headers are believed.")
-    secret_key: SecretStr = Field(SecretStr(""), description=f"Signs session cookies; at least {SHORTEST_KEY} random characters.")
+    trusted_proxies: str = Field(
+        "", description="Addresses, separated by commas, whose X-Forwarded-* headers are believed."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), description=f"Signs session cookies; at least {SHORTEST_KEY} random characters."
+    )
     data_dir: Path = Field(Path("data"), description="Folder of the embedded database, its key and uploaded files.")
-    database_url: Annotated[str, _url("sqlite", "postgresql")] = Field("", validate_default=False, description="sqlite:///… or postgresql://….")
+    database_url: Annotated[str, _url("sqlite", "postgresql")] = Field(
+        "", validate_default=False, description="sqlite:///… or postgresql://…."
+    )
     queue_url: Annotated[str, _url("memory", "amqp", "amqps", "redis", "rediss")] = Field(
         "memory://", description="memory://, amqp://… (RabbitMQ) or redis://… (arq)."
     )
-    events_url: Annotated[str, _url("memory", "redis", "rediss")] = Field("memory://", description="memory:// or redis://….")
-    artifacts_url: Annotated[str, _url("file", "s3")] = Field("", validate_default=False, description="file:///… or s3://….")
-    deployment: str = Field("taskline", pattern=r"^[a-z0-9-]{1,32}$", description="Prefix of queues and channels; two deployments on one broker need two.")
+    events_url: Annotated[str, _url("memory", "redis", "rediss")] = Field(
+        "memory://", description="memory:// or redis://…."
+    )
+    artifacts_url: Annotated[str, _url("file", "s3")] = Field(
+        "", validate_default=False, description="file:///… or s3://…."
+    )
+    deployment: str = Field(
+        "taskline",
+        pattern=r"^[a-z0-9-]{1,32}$",
+        description="Prefix of queues and channels; two deployments on one broker need two.",
+    )
     workloads: str = Field("", description="Modules with workloads of your own, separated by commas.")
-    light_slots: int = Field(100, ge=1, le=10_000, description="Asynchronous and threaded tasks that a worker runs at once.")
-    heavy_slots: int = Field(0, ge=0, le=1_000, description="Child-process tasks that a worker runs at once; 0 means one for each core.")
-    drain_seconds: float = Field(20, ge=0, le=3600, description="How long a stopping worker lets running tasks end before it hands them back.")
+    light_slots: int = Field(
+        100, ge=1, le=10_000, description="Asynchronous and threaded tasks that a worker runs at once."
+    )
+    heavy_slots: int = Field(
+        0, ge=0, le=1_000, description="Child-process tasks that a worker runs at once; 0 means one for each core."
+    )
+    drain_seconds: float = Field(
+        20, ge=0, le=3600, description="How long a stopping worker lets running tasks end before it hands them back."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of the log lines.")
     database_pool: int = Field(10, ge=2, le=100, description="Most connections of a process to PostgreSQL.")
     limit_sign_ups: Rate = Field("20/minute", description="Sign-ups of a client address.")
@@ -87,7 +109,9 @@ class Settings(BaseModel):
         for variable in sorted(set(environ) - known):
             if variable.startswith(PREFIX):
                 close = difflib.get_close_matches(variable, known, n=1)
-                sentences.append(f"{variable} is not a setting and was ignored" + (f"; did you mean {close[0]}?" if close else ""))
+                sentences.append(
+                    f"{variable} is not a setting and was ignored" + (f"; did you mean {close[0]}?" if close else "")
+                )
         return sentences
 
     @classmethod

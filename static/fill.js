@@ -16,13 +16,12 @@ export function setIcon(root, name) {
   use.setAttribute("href", `${use.getAttribute("href").split("#")[0]}#${name}`);
 }
 
-const titles = () => new Map([...document.querySelectorAll("template[data-workload]")].map((one) => [one.dataset.workload, one.dataset.title]));
-
 // What a fresh clone says once and for all.
 export function named(row, card) {
   row.dataset.task = card.id;
+  slot(row, "bar")?.setAttribute("aria-label", card.name);
   put(row, "name", card.name);
-  put(row, "workload", titles().get(card.workload) || card.workload);
+  put(row, "workload", document.querySelector(`template[data-workload="${CSS.escape(card.workload)}"]`)?.dataset.title ?? card.workload);
   for (const node of row.querySelectorAll('[data-x="of"]')) node.textContent = ` ${card.name}`;
   for (const link of row.querySelectorAll("a")) link.href = `/tasks/${card.id}`;
   for (const form of row.querySelectorAll("form")) form.action = `/tasks/${card.id}/cancel`;
@@ -36,7 +35,6 @@ export function fillActive(row, card, wait, now = new Date()) {
   if (waiting) bar.value = 0;
   else if (percent(card) === null) bar.removeAttribute("value");
   else bar.value = card.progress.fraction * 100;
-  bar.setAttribute("aria-label", card.name);
   put(row, "lead", lead(card, wait));
   put(row, "message", waiting ? wait?.message || "" : card.progress.message || "");
   put(row, "kind", waiting ? "waiting" : "elapsed");

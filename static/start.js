@@ -47,17 +47,15 @@ function started(form, told) {
 
 function mark(form, name, text) {
   const control = form.elements[`p.${name}`] || form.elements[`upload.${name}`] || form.elements[name];
-  const field = (control instanceof RadioNodeList ? control[0] : control)?.closest?.(".f");
+  const field = (control?.closest ? control : control?.[0])?.closest(".f");
   if (!field) return false;
   const note = document.createElement("p");
   note.className = "err";
   note.textContent = text;
   note.setAttribute("role", "alert");
   field.append(note);
-  if (!(control instanceof RadioNodeList)) {
-    control.setAttribute("aria-invalid", "true");
-    control.focus();
-  }
+  control.setAttribute?.("aria-invalid", "true");
+  control.focus?.();
   return true;
 }
 

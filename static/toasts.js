@@ -6,7 +6,7 @@ import { headline, line, look, plural } from "./format.js";
 const STAYS = 12_000; // ms
 const STEP = 250; // ms
 const MOST = 3;
-const KEPT = "taskline.toast"; // told after the page has loaded again
+const KEPT = "taskline.toast";
 
 class ToastList extends HTMLElement {
   #merged = 0;
@@ -65,7 +65,6 @@ class ToastList extends HTMLElement {
       toast.remove();
     };
     toast.querySelector("[data-dismiss]").addEventListener("click", away);
-    toast.addEventListener("keydown", (event) => event.key === "Escape" && away());
     this.append(toast);
   }
 }

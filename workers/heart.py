@@ -47,7 +47,9 @@ class Listener:
 class Heart:
     """Beats from `start` to `stop`."""
 
-    def __init__(self, worker: Worker, contact: Callable[[], AbstractAsyncContextManager[Contact]], listener: Listener) -> None:
+    def __init__(
+        self, worker: Worker, contact: Callable[[], AbstractAsyncContextManager[Contact]], listener: Listener
+    ) -> None:
         self._worker = worker
         self._contact = contact
         self._listener = listener
@@ -57,7 +59,9 @@ class Heart:
         self._soon = asyncio.Event()
         self._stopping = False
         self._good = time.monotonic()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), name="heart", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_until_complete, args=(self._run(),), name="heart", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to beat, at once."""
@@ -119,6 +123,10 @@ class Heart:
         while True:
             await asyncio.sleep(1)
             if self._tokens and time.monotonic() - self._good > FENCE:
-                log.error("no good answer from the database for %d s: killing %d tasks before their leases end", FENCE, len(self._tokens))
+                log.error(
+                    "no good answer from the database for %d s: killing %d tasks before their leases end",
+                    FENCE,
+                    len(self._tokens),
+                )
                 self._tokens.clear()
                 self._listener.fence()

@@ -50,4 +50,6 @@ class Progress:
 
     def _send(self) -> None:
         self._timer, self._told_at = None, self._loop.time()
-        self._tell([progress_frame(self._claim.user_id, self._claim.id, self._claim.attempt, self._fraction, self._message)])
+        self._tell(
+            [progress_frame(self._claim.user_id, self._claim.id, self._claim.attempt, self._fraction, self._message)]
+        )

@@ -6,7 +6,6 @@ import logging
 import random
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ class Runtime:
 
     async def _claim(self, lane: Lane) -> None:
         while True:
-            waiting = await lane.rung(random.uniform(0.8, 1.2) * POLL)  # noqa: S311  jitter needs no secret
+            waiting = await lane.rung(random.uniform(0.8, 1.2) * POLL)
             limit = min(lane.free, MOST_CLAIMED)
             try:
                 claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)
@@ -157,7 +156,12 @@ class Runtime:
         try:
             files = await self._local_files(claim, folder)
         except TasklineError as error:
-            return Outcome.failure("error", error.detail, "Upload the file again and start the task anew.", retry=isinstance(error, Unavailable))
+            return Outcome.failure(
+                "error",
+                error.detail,
+                "Upload the file again and start the task anew.",
+                retry=isinstance(error, Unavailable),
+            )
         assignment = Assignment(
             task_id=claim.id,
             attempt=claim.attempt,
@@ -202,7 +206,13 @@ class Runtime:
                 await asyncio.sleep(AFTER_ERROR)
             except Unstorable as error:
                 message = {"kind": "error", "message": "The result cannot be stored.", "hint": error.detail}
-                ending = Ending(id=ending.id, attempt=ending.attempt, token=ending.token, verdict="failed", error=orjson.dumps(message).decode())
+                ending = Ending(
+                    id=ending.id,
+                    attempt=ending.attempt,
+                    token=ending.token,
+                    verdict="failed",
+                    error=orjson.dumps(message).decode(),
+                )
         return None
 
     async def _keep_artifacts(self, claim: Claim, outcome: Outcome) -> list[dict[str, Any]]:

@@ -42,7 +42,15 @@ class Files:
         file_id = uuid4()
         key = f"uploads/{user_id}/{file_id}"
         written = await self._store.write(key, chunks, most=self._most)
-        file = File(id=file_id, user_id=user_id, name=shown, size=written.size, sha256=written.sha256, media_type=media_type, key=key)
+        file = File(
+            id=file_id,
+            user_id=user_id,
+            name=shown,
+            size=written.size,
+            sha256=written.sha256,
+            media_type=media_type,
+            key=key,
+        )
         await self._db.execute(
             """INSERT INTO files (id, user_id, name, size, sha256, media_type, key, created_at)
             VALUES (:id, :user_id, :name, :size, :sha256, :media_type, :key, :now)""",
@@ -52,7 +60,9 @@ class Files:
 
     async def get(self, user_id: int, file_id: UUID) -> File:
         """Raises `NotFound`."""
-        row = await self._db.fetch_one("SELECT * FROM files WHERE id = :id AND user_id = :user", {"id": file_id, "user": user_id})
+        row = await self._db.fetch_one(
+            "SELECT * FROM files WHERE id = :id AND user_id = :user", {"id": file_id, "user": user_id}
+        )
         if row is None:
             raise NotFound("There is no such file.")
         return File(**{field: row[field] for field in File.__slots__} | {"id": UUID(str(row["id"]))})

@@ -66,7 +66,6 @@ class Database(ABC):
         return next(iter(row.values())) if row else None
 
 
-
 def moment(value: Any) -> datetime:
     """An instant as a database returned it (a datetime from PostgreSQL, RFC 3339 text from SQLite)."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -46,7 +46,13 @@ class PostgresDatabase(Database):
 
     def __init__(self, url: str, *, pool: int = 10) -> None:
         self._database = databases.Database(
-            url, min_size=1, max_size=pool, command_timeout=ANSWER_WITHIN, timeout=CONNECT_WITHIN, server_settings=SETTINGS, connection_class=_Connection
+            url,
+            min_size=1,
+            max_size=pool,
+            command_timeout=ANSWER_WITHIN,
+            timeout=CONNECT_WITHIN,
+            server_settings=SETTINGS,
+            connection_class=_Connection,
         )
 
     async def connect(self) -> None:
@@ -90,7 +96,10 @@ class PostgresDatabase(Database):
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[None]:
         with _unavailable():
-            async with self._connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            async with (
+                self._connection() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
                 yield
 
     async def sole_worker(self) -> bool:

@@ -23,7 +23,13 @@ class _Connection(sqlite3.Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.row_factory = sqlite3.Row
-        for pragma in (f"busy_timeout = {BUSY_WITHIN}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
+        for pragma in (
+            f"busy_timeout = {BUSY_WITHIN}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+        ):
             self.execute(f"PRAGMA {pragma}")
 
 

@@ -7,7 +7,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A ready JSON text of one user. `seq` is None for progress, which may be dropped; `final`: no progress of the task comes after it."""
+    """A ready JSON text of one user, without line breaks.
+
+    `seq` is None for progress, which may be dropped; `final`: no progress of the task comes after it.
+    """
 
     user_id: int
     seq: int | None
@@ -18,7 +21,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Messages may have been missed before this."""
+    """Messages may have been missed before this; from here on none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,8 @@ class Log(Protocol):
         """Events with `seq` over `after`, in order. Raises `OutOfRange`."""
         ...
 
-    async def position(self, user_id: int) -> Position:
-        """Where the user's log stands."""
-        ...
-
     async def positions(self, user_ids: Sequence[int]) -> dict[int, int]:
-        """Where several logs stand."""
+        """Where several logs stand, in one read; users without a log are missing."""
         ...
 
     async def epoch(self) -> str:

@@ -1,55 +1,57 @@
-"""A broadcaster backend on Redis that outlives Redis.
+"""Channels on Redis pub/sub that outlive Redis, with the methods that broadcaster wants of a backend.
 
-broadcaster's own one hears nothing for ever once Redis was restarted, and loses one of two first subscribers that come at the same time. Here `subscribe`
-only notes what is wanted; one task keeps the connection, subscribes again after each loss, finds a black hole by a missing pong, and announces each
-(re)subscription as a `GAP`: from there on nothing is missed, but something may have been before.
+broadcaster's own backend hears nothing for ever once Redis was restarted, and loses one of two first subscribers that come at the same time. Here
+`subscribe` only notes what is wanted; one task keeps a connection, subscribes again after each loss, finds a black hole by a missing pong, and announces
+each (re)subscription by `GAP`: from there on nothing is missed, but something may have been before.
 """
 
 import asyncio
-import contextlib
 import logging
-import random
+import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-import redis.asyncio
-from broadcaster import BroadcastBackend, Event
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError
 
-from app.batch import Batcher
 from app.errors import Unavailable
+from app.events.retry import pauses
 
 log = logging.getLogger(__name__)
 
-GAP: Final = ""  # the message that tells of a (re)subscription
-SILENT: Final = 1.5  # seconds without anything from Redis, after which it is asked for a pong; as long again without one and the connection is given up
-CONNECT_WITHIN: Final = 3.0  # seconds
-ANSWER_WITHIN: Final = 2.0  # seconds for a publish
-RETRY_FIRST: Final = 0.1  # seconds between tries, doubled up to RETRY_MOST
-RETRY_MOST: Final = 2.0
+GAP: Final = b""  # the message that tells of a (re)subscription, or of messages that were dropped
+PING_EVERY: Final = 1.0  # seconds without a change of the subscriptions
+SILENT: Final = 2.5  # seconds without anything from Redis, after which the connection is given up
+CONNECT_WITHIN: Final = 2.0  # seconds
+ANSWER_WITHIN: Final = 2.0  # seconds
+SPARED: Final = 1.0  # seconds without a publish after one that failed: a queue of waiting ones would only grow
+MOST_WAITING: Final = 4096  # messages that were read and not yet handed on
 
 
-class RedisBackend(BroadcastBackend):
-    """`home` is a channel of the deployment that is always subscribed, so that the connection has something to listen to."""
+class Message(NamedTuple):
+    """Something that was published; `message` is `GAP` where something may be missing."""
 
-    def __init__(self, url: str, *, home: str) -> None:
-        self._url = url
-        self._wanted: set[str] = {home}
+    channel: str
+    message: bytes
+
+
+class RedisBackend:
+    """One listening connection and a pool of publishing ones."""
+
+    def __init__(self, url: str) -> None:
+        timeouts = {"socket_connect_timeout": CONNECT_WITHIN, "socket_timeout": ANSWER_WITHIN}
+        self._connections = ConnectionPool.from_url(url, **timeouts)
+        self._client = Redis(connection_pool=ConnectionPool.from_url(url, **timeouts))
+        self._wanted: set[str] = set()
         self._changed = asyncio.Event()
-        self._heard: asyncio.Queue[Event] = asyncio.Queue(maxsize=10_000)
+        self._subscribed: set[str] = set()  # as Redis has confirmed on this connection
+        self._gaps: dict[str, None] = {}  # channels, in order
+        self._messages: deque[Message] = deque()
+        self._arrived = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
-        self._publisher = redis.asyncio.from_url(
-            url,
-            socket_connect_timeout=CONNECT_WITHIN,
-            socket_timeout=ANSWER_WITHIN,
-            # A pooled connection that died with the last Redis fails once; the second try gets a new one.
-            retry=Retry(NoBackoff(), 1),
-            retry_on_error=[RedisConnectionError],
-        )
-        self._publish: Batcher[tuple[str, str], None] = Batcher(self._send)
+        self._spared_until = float("-inf")
 
     async def connect(self) -> None:
         """Start to listen. A Redis that is not there is tried again."""
@@ -60,89 +62,113 @@ class RedisBackend(BroadcastBackend):
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
-        await self._publisher.aclose()
+        await self._client.aclose(close_connection_pool=True)
 
     async def subscribe(self, channel: str) -> None:
-        """Want a channel; never suspends. A `GAP` comes when it is subscribed."""
+        """Want a channel; never suspends. A `GAP` comes once it is subscribed."""
         self._wanted.add(channel)
         self._changed.set()
+        if channel in self._subscribed:
+            self._gap(channel)
 
     async def unsubscribe(self, channel: str) -> None:
-        """Want it no more."""
+        """Want it no more; never suspends."""
         self._wanted.discard(channel)
         self._changed.set()
 
-    async def publish(self, channel: str, message: str) -> None:
-        """Send; what comes in one turn of the loop goes in one round trip. Raises `Unavailable`."""
-        await self._publish((channel, message))
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Send one message. Raises `Unavailable`."""
+        await self.publish_all([(channel, message)])
 
-    async def next_published(self) -> Event:
-        """The next message, or `GAP`, of a wanted channel."""
-        return await self._heard.get()
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send messages in one round trip. Raises `Unavailable`, in `ANSWER_WITHIN` seconds at most; for a moment after that, at once."""
+        if time.monotonic() < self._spared_until:
+            raise Unavailable("Redis did not take the last events either.")
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN), self._client.pipeline(transaction=False) as pipeline:
+                for channel, message in messages:
+                    pipeline.publish(channel, message)
+                await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._spared_until = time.monotonic() + SPARED
+            raise Unavailable(f"Redis does not take events ({type(error).__name__}).") from error
+
+    async def next_published(self) -> Message:
+        """The next message, or `GAP`, of a channel that was wanted. One caller at a time."""
+        while True:
+            if self._gaps:
+                # May overtake messages: it says that all which follows the subscription is there, and they do follow it.
+                channel = next(iter(self._gaps))
+                del self._gaps[channel]
+                return Message(channel, GAP)
+            if self._messages:
+                return self._messages.popleft()
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def ping(self) -> None:
         """Return when Redis answers. Raises `Unavailable`."""
         try:
-            await self._publisher.ping()
-        except (RedisError, OSError) as error:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._client.ping()
+        except (RedisError, OSError, TimeoutError) as error:
             raise Unavailable(f"Redis does not answer ({type(error).__name__}).") from error
 
-    async def _send(self, messages: Sequence[tuple[str, str]]) -> Sequence[None]:
-        try:
-            async with self._publisher.pipeline(transaction=False) as pipeline:
-                for channel, message in messages:
-                    pipeline.publish(channel, message)
-                await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"Redis does not take events ({type(error).__name__}).") from error
-        return [None] * len(messages)
-
     async def _listen(self) -> None:
-        wait = RETRY_FIRST
+        waits = pauses()
         while True:
-            client = redis.asyncio.from_url(self._url, socket_connect_timeout=CONNECT_WITHIN, decode_responses=True)
+            connection = self._connections.make_connection()
             try:
-                async with client.pubsub() as pubsub:
-                    await pubsub.subscribe(*self._wanted)
-                    wait = RETRY_FIRST
-                    changing = asyncio.create_task(self._follow_changes(pubsub))
-                    try:
-                        await self._read(pubsub, changing)
-                    finally:
-                        changing.cancel()
-                        await asyncio.gather(changing, return_exceptions=True)
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("events from Redis are interrupted: %s", error or type(error).__name__)
+                await connection.connect()
+                waits = pauses()
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._ask(connection))
+                    both.create_task(self._hear(connection))
+            except Exception as error:  # noqa: BLE001  whatever it is, nobody else would connect again
+                causes = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+                log.warning("events from Redis are interrupted: %s", "; ".join(str(cause) or repr(cause) for cause in causes))
             finally:
-                with contextlib.suppress(RedisError, OSError):
-                    await client.aclose()
-            await asyncio.sleep(random.uniform(0.5, 1) * wait)
-            wait = min(2 * wait, RETRY_MOST)
+                self._subscribed.clear()
+                await connection.disconnect(nowait=True)
+            await asyncio.sleep(next(waits))
 
-    async def _read(self, pubsub: Any, changing: "asyncio.Task[None]") -> None:
-        asked = False
-        while not changing.done():
-            message = await pubsub.get_message(timeout=SILENT)
-            if message is None:
-                if asked:
-                    raise TimeoutError("no pong")
-                await pubsub.ping()
-                asked = True
-                continue
-            asked = False
-            if message["type"] == "subscribe":
-                await self._heard.put(Event(message["channel"], GAP))
-            elif message["type"] == "message":
-                await self._heard.put(Event(message["channel"], message["data"]))
-        changing.result()
-
-    async def _follow_changes(self, pubsub: Any) -> None:
+    async def _ask(self, connection: AbstractConnection) -> None:
+        """Keep the subscriptions as they are wanted; ask for a sign of life when there is nothing else to say."""
+        asked: set[str] = set()
         while True:
-            await self._changed.wait()
             self._changed.clear()
-            # A channel whose unsubscription is on its way is still listed, but no longer heard.
-            has = set(pubsub.channels) - pubsub.pending_unsubscribe_channels
-            if more := self._wanted - has:
-                await pubsub.subscribe(*more)
-            if less := has - self._wanted:
-                await pubsub.unsubscribe(*less)
+            less, more = asked - self._wanted, self._wanted - asked
+            asked = asked - less | more
+            if less:
+                await connection.send_command("UNSUBSCRIBE", *less)
+            if more:
+                await connection.send_command("SUBSCRIBE", *more)
+            try:
+                async with asyncio.timeout(PING_EVERY):
+                    await self._changed.wait()
+            except TimeoutError:
+                await connection.send_command("PING")
+
+    async def _hear(self, connection: AbstractConnection) -> None:
+        while True:
+            match await connection.read_response(disable_decoding=True, timeout=SILENT, disconnect_on_error=False):
+                case None:
+                    raise TimeoutError(f"no sign of life for {SILENT:g} s")
+                case [b"message", bytes(channel), bytes(message)]:
+                    self._take(Message(channel.decode(), message))
+                case [b"subscribe", bytes(channel), _]:
+                    self._subscribed.add(channel.decode())
+                    self._gap(channel.decode())
+                case [b"unsubscribe", bytes(channel), _]:
+                    self._subscribed.discard(channel.decode())
+
+    def _take(self, message: Message) -> None:
+        if len(self._messages) >= MOST_WAITING:
+            self._gap(message.channel)
+            return
+        self._messages.append(message)
+        self._arrived.set()
+
+    def _gap(self, channel: str) -> None:
+        self._gaps[channel] = None
+        self._arrived.set()

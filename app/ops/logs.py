@@ -8,7 +8,7 @@ import time
 class _Lines(logging.Formatter):
     """Whatever a message holds, it stays on its line; only our own traces have more."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")

@@ -91,12 +91,19 @@ class Tasks:
             await self._signal_cancel(task_id)
         return task
 
-    async def retry(self, user_id: int, task_id: UUID, params: Mapping[str, Any] | None = None, name: str | None = None) -> Accepted:
+    async def retry(
+        self, user_id: int, task_id: UUID, params: Mapping[str, Any] | None = None, name: str | None = None
+    ) -> Accepted:
         """Start an ended task again as a new one, with edited input where given. Raises `NotFound`, `Conflict` before its end, `Invalid`."""
         task = await self._store.get(user_id, task_id)
         if not task.state.terminal:
             raise Conflict("The task has not ended yet.", hint="Cancel it first, or wait for its end.")
-        again = Submission(workload=task.workload, params=task.params if params is None else params, name=name or task.name, retry_of=task.id)
+        again = Submission(
+            workload=task.workload,
+            params=task.params if params is None else params,
+            name=name or task.name,
+            retry_of=task.id,
+        )
         return await self.submit(user_id, again)
 
     async def delete(self, user_id: int, task_id: UUID) -> Task:
@@ -112,7 +119,10 @@ class Tasks:
         problems: dict[str, str] = {}
         workload = await self._catalogue.get(submission.workload)
         if workload is None:
-            raise Invalid(f"There is no workload “{submission.workload}”.", fields={"workload": "is not one that workers here can run"})
+            raise Invalid(
+                f"There is no workload “{submission.workload}”.",
+                fields={"workload": "is not one that workers here can run"},
+            )
         problems.update(await self._params.problems(user_id, workload, submission.params))
         if submission.name is not None and not 1 <= len(submission.name.strip()) <= LONGEST_NAME:
             problems["name"] = f"takes 1 to {LONGEST_NAME} characters"
@@ -130,7 +140,10 @@ class Tasks:
             return None
         task_id, body = found
         if body != draft.body:
-            raise Invalid("This idempotency key came with another request before.", fields={"Idempotency-Key": "was used for another request"})
+            raise Invalid(
+                "This idempotency key came with another request before.",
+                fields={"Idempotency-Key": "was used for another request"},
+            )
         task = await self._store.get(draft.user_id, task_id)
         return Accepted(task_id, orjson.dumps(document(task)).decode())
 
@@ -139,7 +152,14 @@ class Tasks:
 
 
 def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
-    asked = [submission.workload, submission.params, submission.name, submission.run_at, submission.priority, submission.retry_of]
+    asked = [
+        submission.workload,
+        submission.params,
+        submission.name,
+        submission.run_at,
+        submission.priority,
+        submission.retry_of,
+    ]
     return Draft(
         id=new_id(),
         user_id=user_id,
@@ -153,5 +173,7 @@ def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
         run_at=submission.run_at,
         retry_of=submission.retry_of,
         key=submission.key,
-        body=hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest() if submission.key is not None else None,
+        body=hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+        if submission.key is not None
+        else None,
     )

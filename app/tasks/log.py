@@ -64,5 +64,7 @@ class TaskLog:
         OR id IN (SELECT id FROM tasks WHERE user_id = :user ORDER BY id DESC LIMIT :newest)) ORDER BY id DESC LIMIT :most"""
         async with self._db.snapshot():
             position = await self.position(user_id)
-            rows = await self._db.fetch_all(sql, {"user": user_id, "newest": SHOWN_AFTER_RESET, "most": 4 * SHOWN_AFTER_RESET})
+            rows = await self._db.fetch_all(
+                sql, {"user": user_id, "newest": SHOWN_AFTER_RESET, "most": 4 * SHOWN_AFTER_RESET}
+            )
         return Snapshot(position.epoch, position.seq, [orjson.dumps(card(task_of(row))).decode() for row in rows])

@@ -60,8 +60,9 @@ class Outbox:
 
     async def drained(self) -> None:
         """Until everything that was handed over has left, or was given up."""
-        for batcher in (self._frames, *self._lanes.values()):
-            await batcher.drained()
+        for lane in self._lanes.values():
+            await lane.drained()
+        await self._frames.drained()
 
     async def _publish(self, frames: Sequence[Frame]) -> Sequence[None]:
         await self._publisher.publish(frames)

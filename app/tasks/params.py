@@ -32,7 +32,9 @@ class ParamsChecker:
                 try:
                     await self._files.get(user_id, UUID(params[name]))
                 except (NotFound, ValueError):
-                    found[name] = "is not a file that you uploaded; send it to /api/v1/files first and use the id of the answer"
+                    found[name] = (
+                        "is not a file that you uploaded; send it to /api/v1/files first and use the id of the answer"
+                    )
         return found
 
     def _validator(self, workload: Workload) -> Any:

@@ -129,7 +129,20 @@ class PostgresMoves:
         rows = await self._db.hot(
             SUBMIT,
             *_columns(
-                drafts, "id", "user_id", "name", "workload", "version", "lane", "params", "max_attempts", "priority", "run_at", "retry_of", "key", "body"
+                drafts,
+                "id",
+                "user_id",
+                "name",
+                "workload",
+                "version",
+                "lane",
+                "params",
+                "max_attempts",
+                "priority",
+                "run_at",
+                "retry_of",
+                "key",
+                "body",
             ),
         )
         made = {event.task_id: event for event in map(_event, rows)}
@@ -155,7 +168,20 @@ class PostgresMoves:
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
         rows = await self._db.hot(
-            FINISH, *_columns(endings, "id", "attempt", "token", "verdict", "retry_after", "summary", "result", "error", "artifacts", "log")
+            FINISH,
+            *_columns(
+                endings,
+                "id",
+                "attempt",
+                "token",
+                "verdict",
+                "retry_after",
+                "summary",
+                "result",
+                "error",
+                "artifacts",
+                "log",
+            ),
         )
         made = {event.task_id: event for event in map(_event, rows)}
         return [made.get(ending.id) for ending in endings]
@@ -168,7 +194,9 @@ class PostgresMoves:
         return _event(rows[0]) if rows else None
 
     async def heartbeat(self, tokens: Mapping[UUID, UUID]) -> Mapping[UUID, bool]:
-        return {row["id"]: row["cancelling"] for row in await self._db.hot(HEARTBEAT, list(tokens), list(tokens.values()))}
+        return {
+            row["id"]: row["cancelling"] for row in await self._db.hot(HEARTBEAT, list(tokens), list(tokens.values()))
+        }
 
     async def mark(self, marks: Sequence[Mark]) -> None:
         await self._db.hot(MARK, *_columns(marks, "id", "token", "fraction", "message"))

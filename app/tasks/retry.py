@@ -18,4 +18,4 @@ LOST_ERROR: Final = orjson.dumps(
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after `attempt` (from 1) failed: full jitter, uniform between 0 and min(300, 2^attempt)."""
-    return random.uniform(0, min(LONGEST, 2.0**attempt))  # noqa: S311  jitter needs no secret
+    return random.uniform(0, min(LONGEST, 2.0**attempt))

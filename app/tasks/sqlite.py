@@ -71,7 +71,19 @@ class SqliteMoves:
         now = _now()
         async with self._db.transaction():
             taken = {draft.id for draft in drafts if draft.key is not None and not await self._keep_key(draft, now)}
-            fields = ("id", "user_id", "name", "workload", "version", "lane", "params", "max_attempts", "priority", "run_at", "retry_of")
+            fields = (
+                "id",
+                "user_id",
+                "name",
+                "workload",
+                "version",
+                "lane",
+                "params",
+                "max_attempts",
+                "priority",
+                "run_at",
+                "retry_of",
+            )
             rows = await self._db.hot(SUBMIT, now, _batch((d for d in drafts if d.id not in taken), *fields))
             made = {event.task_id: event for event in await self._append(rows, now, lambda _: "task.queued")}
         return [made.get(draft.id) for draft in drafts]
@@ -83,7 +95,9 @@ class SqliteMoves:
     async def claim(self, worker: UUID, lane: str, able: Mapping[str, int], limit: int) -> Sequence[Claim]:
         now, token = _now(), uuid4()
         async with self._db.transaction():
-            rows = await self._db.hot(CLAIM, token, worker, now, now + timedelta(seconds=LEASE), lane, orjson.dumps(able).decode(), limit)
+            rows = await self._db.hot(
+                CLAIM, token, worker, now, now + timedelta(seconds=LEASE), lane, orjson.dumps(able).decode(), limit
+            )
             events = {event.task_id: event for event in await self._append(rows, now, lambda _: "task.started")}
         return [
             Claim(
@@ -105,7 +119,20 @@ class SqliteMoves:
         batch = orjson.dumps(
             [
                 {
-                    **{name: getattr(ending, name) for name in ("id", "attempt", "token", "verdict", "summary", "result", "error", "artifacts", "log")},
+                    **{
+                        name: getattr(ending, name)
+                        for name in (
+                            "id",
+                            "attempt",
+                            "token",
+                            "verdict",
+                            "summary",
+                            "result",
+                            "error",
+                            "artifacts",
+                            "log",
+                        )
+                    },
                     "run_at": _text(now + timedelta(seconds=ending.retry_after)),
                 }
                 for ending in endings
@@ -120,7 +147,9 @@ class SqliteMoves:
         now = _now()
         async with self._db.transaction():
             rows = await self._db.hot(CANCEL, now, orjson.dumps(list(task_ids)).decode(), user_id)
-            return await self._append(rows, now, lambda row: "task.cancelling" if row["state"] == "running" else "task.cancelled")
+            return await self._append(
+                rows, now, lambda row: "task.cancelling" if row["state"] == "running" else "task.cancelled"
+            )
 
     async def delete(self, user_id: int, task_id: UUID) -> Event | None:
         now = _now()
@@ -130,7 +159,9 @@ class SqliteMoves:
             if not rows:
                 return None
             await self._db.hot("UPDATE events SET task = json_object('id', task_id) WHERE task_id = ?", task_id)
-            return (await self._append(rows, now, lambda _: "task.deleted", card="json_object('id', j.value->>'id')"))[0]
+            return (await self._append(rows, now, lambda _: "task.deleted", card="json_object('id', j.value->>'id')"))[
+                0
+            ]
 
     async def heartbeat(self, tokens: Mapping[UUID, UUID]) -> Mapping[UUID, bool]:
         sql = """UPDATE tasks SET lease_until = ?1 FROM json_each(?2) i WHERE tasks.id = i.key AND tasks.claim = i.value AND tasks.state = 'running'
@@ -152,13 +183,18 @@ class SqliteMoves:
             rows = await self._db.hot(REAP, now, LOST_ERROR, now + timedelta(seconds=ahead), worker, limit)
             return await self._append(rows, now, _outcome)
 
-    async def _append(self, rows: Sequence[Any], now: datetime, kind: Callable[[Any], str], *, card: str = _CARD) -> list[Event]:
+    async def _append(
+        self, rows: Sequence[Any], now: datetime, kind: Callable[[Any], str], *, card: str = _CARD
+    ) -> list[Event]:
         """Bump the streams of the moved rows and append one event each, in the order of (user, task)."""
         if not rows:
             return []
         counts = Counter(row["user_id"] for row in rows)
         bump = """UPDATE streams SET seq = seq + i.value FROM json_each(?) i WHERE streams.user_id = CAST(i.key AS integer) RETURNING user_id, seq"""
-        heads = {row["user_id"]: row["seq"] for row in await self._db.hot(bump, orjson.dumps({str(user): n for user, n in counts.items()}).decode())}
+        heads = {
+            row["user_id"]: row["seq"]
+            for row in await self._db.hot(bump, orjson.dumps({str(user): n for user, n in counts.items()}).decode())
+        }
         if heads.keys() != counts.keys():
             raise Unstorable("The user has no stream of events.")
         ordered = sorted(rows, key=lambda row: (row["user_id"], row["id"]))

@@ -34,7 +34,9 @@ class TaskStore:
 
     async def get(self, user_id: int, task_id: UUID) -> Task:
         """The whole task. Raises `NotFound`."""
-        row = await self._db.fetch_one(f"SELECT {ALL_COLUMNS} FROM tasks WHERE id = :id AND user_id = :user", {"id": task_id, "user": user_id})
+        row = await self._db.fetch_one(
+            f"SELECT {ALL_COLUMNS} FROM tasks WHERE id = :id AND user_id = :user", {"id": task_id, "user": user_id}
+        )
         if row is None:
             raise NotFound("There is no such task.")
         return task_of(row)
@@ -46,7 +48,9 @@ class TaskStore:
             where.append("id < :cursor")
             values["cursor"] = _cursor(cursor)
         values["limit"] = limit + 1
-        rows = await self._db.fetch_all(f"SELECT {CARD_COLUMNS} FROM tasks WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT :limit", values)
+        rows = await self._db.fetch_all(
+            f"SELECT {CARD_COLUMNS} FROM tasks WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT :limit", values
+        )
         return Page([task_of(row) for row in rows[:limit]], str(rows[limit - 1]["id"]) if len(rows) > limit else None)
 
     async def home(self, user_id: int) -> Home:
@@ -65,7 +69,11 @@ class TaskStore:
 
     async def waiting(self, user_id: int) -> int:
         """How many of the user's tasks are queued."""
-        return int(await self._db.fetch_val("SELECT count(*) FROM tasks WHERE user_id = :user AND state = 'queued'", {"user": user_id}))
+        return int(
+            await self._db.fetch_val(
+                "SELECT count(*) FROM tasks WHERE user_id = :user AND state = 'queued'", {"user": user_id}
+            )
+        )
 
     async def ahead(self, task: Task) -> int:
         """How many due tasks of the same lane a worker would take before `task`."""
@@ -76,7 +84,8 @@ class TaskStore:
 
     async def _of(self, user_id: int, condition: str, limit: int) -> list[Task]:
         rows = await self._db.fetch_all(
-            f"SELECT {CARD_COLUMNS} FROM tasks WHERE user_id = :user AND {condition} ORDER BY id DESC LIMIT :limit", {"user": user_id, "limit": limit}
+            f"SELECT {CARD_COLUMNS} FROM tasks WHERE user_id = :user AND {condition} ORDER BY id DESC LIMIT :limit",
+            {"user": user_id, "limit": limit},
         )
         return [task_of(row) for row in rows]
 

@@ -33,7 +33,9 @@ class Wait:
 class Waits:
     """Explains a task by the catalogue of workers and the line before it."""
 
-    def __init__(self, store: TaskStore, catalogue: Catalogue, outbox: Outbox, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: TaskStore, catalogue: Catalogue, outbox: Outbox, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._outbox = outbox
@@ -47,16 +49,32 @@ class Waits:
         if not workers:
             return Wait("no_worker", "No worker is running. Start one: taskline worker")
         if not any(worker.workloads.get(task.workload, -1) >= task.version for worker in workers):
-            return Wait("no_capable_worker", f"No running worker can run {task.workload} {task.version}. Start one that knows it: taskline worker")
+            return Wait(
+                "no_capable_worker",
+                f"No running worker can run {task.workload} {task.version}. Start one that knows it: taskline worker",
+            )
         if task.run_at > datetime.now(UTC):
             if task.attempt:
-                return Wait("retry", f"Attempt {task.attempt} of {task.max_attempts} did not succeed; the next one starts at {_clock_time(task.run_at)}.")
+                return Wait(
+                    "retry",
+                    f"Attempt {task.attempt} of {task.max_attempts} did not succeed; the next one starts at {_clock_time(task.run_at)}.",
+                )
             return Wait("scheduled", f"Starts at {_clock_time(task.run_at)}.")
         position = await self._store.ahead(task) + 1
         down = self._outbox.broker_down_since
         if down is not None and self._clock() - down > BROKER_DOWN_AFTER:
-            return Wait("broker_down", "The queue's broker does not answer. Workers look for work every 5 seconds meanwhile.", position)
-        return Wait("line", "Next in line; starts when a worker is free." if position == 1 else f"{position - 1} in line before this one.", position)
+            return Wait(
+                "broker_down",
+                "The queue's broker does not answer. Workers look for work every 5 seconds meanwhile.",
+                position,
+            )
+        return Wait(
+            "line",
+            "Next in line; starts when a worker is free."
+            if position == 1
+            else f"{position - 1} in line before this one.",
+            position,
+        )
 
 
 def _clock_time(at: datetime) -> str:

@@ -15,7 +15,7 @@ from app.errors import Invalid, NotFound
 from app.resources import Resources
 from app.tasks.commands import MOST_PRIORITY, Accepted, Submission
 from app.tasks.document import card, document
-from app.tasks.model import Task, TaskFilter
+from app.tasks.model import TaskFilter
 from app.tasks.states import State
 from app.web.auth import require
 from app.web.body import read_json
@@ -57,8 +57,12 @@ async def list_tasks(request: Request) -> Response:
     """`GET /tasks`."""
     user = await require(request)
     query = request.query_params
-    chosen = TaskFilter(state=_state(query.get("state")), workload=query.get("workload") or None, q=query.get("q") or None)
-    page = await resources(request).store.page(user.user_id, chosen, limit(request, 50, MOST_LISTED), query.get("cursor") or None)
+    chosen = TaskFilter(
+        state=_state(query.get("state")), workload=query.get("workload") or None, q=query.get("q") or None
+    )
+    page = await resources(request).store.page(
+        user.user_id, chosen, limit(request, 50, MOST_LISTED), query.get("cursor") or None
+    )
     headers = {}
     if page.next:
         following = urlencode({**dict(query), "cursor": page.next})
@@ -113,7 +117,11 @@ async def get_artifact(request: Request) -> Response:
         raise NotFound("There is no such file.")
     disposition = f"attachment; filename*=UTF-8''{quote(found['name'])}"
     chunks = await resources(request).artifacts.read(found["key"])
-    headers = {"content-disposition": disposition, "content-length": str(found["size"]), "content-security-policy": "sandbox; default-src 'none'"}
+    headers = {
+        "content-disposition": disposition,
+        "content-length": str(found["size"]),
+        "content-security-policy": "sandbox; default-src 'none'",
+    }
     return StreamingResponse(chunks, media_type=found["media_type"], headers=headers)
 
 

@@ -17,7 +17,6 @@ HEIGHT: Final = 220.0  # px, of a plot
 WIDTH: Final = 1000.0  # units of the stretched viewBox
 _TOP: Final = 8.0
 _COLOURS: Final = 6
-_WIDE_LABEL: Final = 6  # characters; longer names of bars get a row each
 _MOST_BAR_ROWS: Final = 40
 _MOST_CELL_TEXTS: Final = 12  # columns
 
@@ -29,6 +28,7 @@ class Drawing:
     body: Markup
     label: str
     legend: tuple[tuple[str, str], ...] = ()
+    small: bool = True  # readable in half a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,8 @@ def _say(title: str, series: Sequence[Series]) -> str:
 
 
 def _wants_rows(x: Sequence[Any]) -> bool:
-    names = [value for value in x if isinstance(value, str)]
-    return (
-        len(names) == len(x) <= _MOST_BAR_ROWS
-        and not any(name[:1].isdigit() for name in names)
-        and any(len(name) > _WIDE_LABEL for name in names)
-    )
+    """Bars of named things get a row each; bins of numbers and dates stand along an axis."""
+    return 0 < len(x) <= _MOST_BAR_ROWS and all(isinstance(name, str) and name[:1].isalpha() for name in x)
 
 
 def _points(x: Sequence[Any], series: Sequence[Series], *, joined: bool) -> Markup:
@@ -181,7 +177,9 @@ def _heatmap(title: str, x: Sequence[Any], series: Sequence[Series]) -> Drawing:
     )
     known = [value for one in series for value in one.values if value is not None]
     return Drawing(
-        body, f"{title}, heatmap of {len(series)} by {columns}. {number(min(known))} to {number(max(known))}."
+        body,
+        f"{title}, heatmap of {len(series)} by {columns}. {number(min(known))} to {number(max(known))}.",
+        small=False,
     )
 
 

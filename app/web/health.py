@@ -15,7 +15,11 @@ async def alive(request: Request) -> Response:  # noqa: ARG001  every handler ta
 async def ready(request: Request) -> Response:
     """`GET /readyz`: 200 while tasks can be accepted: the database answers. Queue and events may be away; that is said, and delays nobody's 202."""
     parts = {}
-    questions = {"database": resources(request).db.ping, "queue": resources(request).queue.ping, "events": resources(request).fanout.ping}
+    questions = {
+        "database": resources(request).db.ping,
+        "queue": resources(request).queue.ping,
+        "events": resources(request).fanout.ping,
+    }
     for name, question in questions.items():
         try:
             await question()

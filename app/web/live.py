@@ -133,7 +133,7 @@ def _reply(text: str) -> str:
         case {"type": "echo", "data": data}:
             answer = {"type": "echo", "data": data}
         case _:
-            answer = {"type": "error", "message": "A frame is JSON: {\"type\": \"ping\"} or {\"type\": \"echo\", \"data\": …}."}
+            answer = {"type": "error", "message": 'A frame is JSON: {"type": "ping"} or {"type": "echo", "data": …}.'}
     return orjson.dumps(answer).decode()
 
 

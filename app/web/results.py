@@ -1,7 +1,7 @@
 """A task's result as the page shows it: blocks of the closed set (text, metric, table, chart, image, file) as views, Markdown made safe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
@@ -52,6 +52,7 @@ class ChartView:
     drawing: Drawing
     x_label: str = ""
     y_label: str = ""
+    half: bool = False  # shares its line with its neighbour
     kind: str = "chart"
 
 
@@ -69,10 +70,15 @@ View = TextView | MetricsView | TableView | ChartView | ImageView
 
 
 def views(result: Mapping[str, Any] | None, artifacts: Sequence[Mapping[str, Any]]) -> list[View]:
-    """What to show of a result, in its order. Files are left out: the page lists all artifacts anyway. A block of an unknown type is left out too."""
+    """What to show of a result, in its order. Files are left out: the page lists all artifacts anyway. So are a text that
+    only repeats the summary, and blocks of an unknown type.
+    """
     urls = {str(one["name"]): str(one["url"]) for one in artifacts}
+    summary = (result or {}).get("summary")
     shown: list[View] = []
     for block in (result or {}).get("blocks", ()):
+        if block.get("type") == "text" and block.get("markdown", "").strip() == summary:
+            continue
         view = _view(block, urls)
         if isinstance(view, MetricsView) and shown and isinstance(shown[-1], MetricsView):
             shown[-1] = MetricsView(shown[-1].metrics + view.metrics)
@@ -80,7 +86,7 @@ def views(result: Mapping[str, Any] | None, artifacts: Sequence[Mapping[str, Any
             shown.append(view)
         if len(block.get("points") or ()) > 1:
             shown.append(_course(block))
-    return shown
+    return _paired(shown)
 
 
 def markdown(text: str) -> Markup:
@@ -117,6 +123,17 @@ def _course(block: Mapping[str, Any]) -> ChartView:
         "step",
         str(block.get("unit") or ""),
     )
+
+
+def _paired(shown: list[View]) -> list[View]:
+    """Small charts that follow each other stand in two columns."""
+    small = [isinstance(view, ChartView) and view.drawing.small for view in shown]
+    return [
+        replace(view, half=True)
+        if isinstance(view, ChartView) and small[at] and any(small[max(0, at - 1) : at] + small[at + 1 : at + 2])
+        else view
+        for at, view in enumerate(shown)
+    ]
 
 
 def _table(name: str, block: Mapping[str, Any]) -> TableView:

@@ -42,7 +42,10 @@ class Sockets:
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Hear of ended sessions meanwhile: by signal at once, by a look at the database every 30 s."""
-        jobs = [asyncio.create_task(self._fanout.subscribe_signals("session", self._heed)), asyncio.create_task(self._recheck())]
+        jobs = [
+            asyncio.create_task(self._fanout.subscribe_signals("session", self._heed)),
+            asyncio.create_task(self._recheck()),
+        ]
         try:
             yield
         finally:
@@ -57,7 +60,9 @@ class Sockets:
         while True:
             await asyncio.sleep(RECHECK)
             try:
-                self._end(await self._sessions.ended({session for own in self._open.values() for session in own.values()}))
+                self._end(
+                    await self._sessions.ended({session for own in self._open.values() for session in own.values()})
+                )
             except Unavailable as error:
                 log.debug("recheck put off: %s", error)
 

@@ -29,10 +29,15 @@ async def list_events(request: Request) -> Response:
     try:
         frames = await log.since(user.user_id, after, most + 1)
     except OutOfRange:
-        raise Conflict("The log does not reach back to there, or not that far yet.", hint="List the tasks, then go on from the newest event.") from None
+        raise Conflict(
+            "The log does not reach back to there, or not that far yet.",
+            hint="List the tasks, then go on from the newest event.",
+        ) from None
     following = frames[most - 1].seq if len(frames) > most else None
     items = ",".join(frame.text for frame in frames[:most])
-    return Response(f'{{"epoch":"{epoch}","items":[{items}],"next":{following or "null"}}}', media_type="application/json")
+    return Response(
+        f'{{"epoch":"{epoch}","items":[{items}],"next":{following or "null"}}}', media_type="application/json"
+    )
 
 
 async def stream_events(request: Request) -> Response:

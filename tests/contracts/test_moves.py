@@ -254,7 +254,9 @@ async def test_the_database_itself_refuses_a_second_end_and_a_step_back(tasks: T
     await tasks.claim()
     with pytest.raises(Exception, match=r"attempt goes back"):
         await tasks.db.execute("UPDATE tasks SET attempt = 0")
-    insert = "INSERT INTO events (user_id, seq, at, type, task_id, task) VALUES (1, :seq, :at, 'task.failed', :task, '{}')"
+    insert = (
+        "INSERT INTO events (user_id, seq, at, type, task_id, task) VALUES (1, :seq, :at, 'task.failed', :task, '{}')"
+    )
     await tasks.db.execute(insert, {"seq": 100, "at": datetime.now(UTC), "task": made.id})
     with pytest.raises(Exception, match=r"(?i)unique"):
         await tasks.db.execute(insert, {"seq": 101, "at": datetime.now(UTC), "task": made.id})
@@ -268,7 +270,9 @@ async def test_batches_of_shared_users_do_not_deadlock(tasks: Tasks) -> None:
         await tasks.moves.submit(drafts)
         claims = await tasks.claim(10, uuid4())
         await tasks.moves.finish([ending(claim, "succeeded") for claim in reversed(claims)])
-        await asyncio.gather(*(tasks.moves.cancel(user, [made.id for made in drafts if made.user_id == user]) for user in users))
+        await asyncio.gather(
+            *(tasks.moves.cancel(user, [made.id for made in drafts if made.user_id == user]) for user in users)
+        )
 
     await asyncio.gather(*(batch(turn) for turn in range(10)))
     for user in users:

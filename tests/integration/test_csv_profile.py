@@ -168,8 +168,9 @@ def test_what_a_column_holds_is_recognised(tmp_path: Path, values: list[str], ki
         (b"a,b,c", "This file has a header in row 1 and no rows below it.", "Add the rows, or choose another file."),
         (b"a,b,a\n1,2,3\n", "Row 1 names 1 column more than once: “a”.", "Give every column a name of its own."),
         (b",,\n1,2,3\n", "Row 1 is empty: it should name the columns.", None),
-        (b"a,b,c\n1,2,3\n4,5\n6,7,8\n", "Row 3 has 2 values, but the header in row 1 names 3 columns.", "It begins: 4,5"),
-        (b'a,b,c\n"x\ny",2,3\n4,5,6,7\n', "Row 3 has 4 values, but the header in row 1 names 3 columns.", "It begins: 4,5,6,7"),
+        (b"a,b,c\n1,2,3\n4,5\n6,7,8\n", "Row 3 has 2 values, but the header names 3 columns.", "It begins: 4,5"),
+        (b'a,b,c\n"x\ny",2,3\n4,5,6,7\n', "Row 3 has 4 values, but the header names 3 columns.", "It begins: 4,5,6,7"),
+        (b"\n\na\n1,2,3\n", "Row 4 has 3 values, but the header names 1 column.", "It begins: 1,2,3"),
         (
             b'a,b,c\n1,2,3\n1,"2"x,3\n',
             "Row 3, column “b”: a quotation mark is not closed, or something follows the closing one.",
@@ -202,7 +203,7 @@ def test_a_bad_row_deep_in_a_large_file_is_named_exactly(tmp_path: Path) -> None
     lines[345_678] = "345678,value"
     with pytest.raises(Rejected) as refused:
         Profiled(("id,name,share\n" + "\n".join(lines)).encode(), tmp_path)
-    assert refused.value.message == "Row 345,680 has 2 values, but the header in row 1 names 3 columns."
+    assert refused.value.message == "Row 345,680 has 2 values, but the header names 3 columns."
 
 
 def test_names_and_values_are_escaped_in_the_report(tmp_path: Path) -> None:

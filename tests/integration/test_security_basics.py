@@ -2,11 +2,7 @@
 
 import asyncio
 import itertools
-import signal
-import sys
-import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +12,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from app.settings import Settings, SettingsError
-from tests.servers import Server, free_port
+from tests.browser.taskline import Taskline
+from tests.servers import free_port
 
 PASSWORD = "a long walk at night"
 SESSION_ENDED = 4001
@@ -28,35 +25,20 @@ POLICY = (
 _names = itertools.count()
 
 
-class Taskline(Server):
-    """`taskline dev`, with everything embedded."""
-
-    name = "Taskline"
-    version = "of this source"
+class Service(Taskline):
+    """`taskline dev` with settings of its own."""
 
     def __init__(self, **settings: str) -> None:
         super().__init__(free_port())
-        self._settings = settings
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        self._settings = {f"TASKLINE_{name.upper()}": value for name, value in settings.items()}
 
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
-        own = {"data_dir": str(self.folder / "data"), "port": str(self.port), **self._settings}
-        environment = {f"TASKLINE_{name.upper()}": value for name, value in own.items()}
-        return [sys.executable, "-m", "app.cli", "dev"], {"PYTHONPATH": str(Path(__file__).parents[2]), **environment}
-
-    def _answers(self) -> bool:
-        with urllib.request.urlopen(f"{self.url}/healthz", timeout=1) as answer:
-            return bool(answer.status == 200)
-
-    def _stop_signal(self) -> tuple[int, signal.Signals]:
-        return self.main_pid, signal.SIGTERM
+        command, environment = super()._command()
+        return command, {**environment, **self._settings}
 
 
-def _running(**settings: str) -> Iterator[Taskline]:
-    service = Taskline(limit_sign_ups="1000/minute", limit_sign_ins="1000/minute", **settings)
+def _running(**settings: str) -> Iterator[Service]:
+    service = Service(**settings)
     try:
         service.start()
         yield service
@@ -65,18 +47,18 @@ def _running(**settings: str) -> Iterator[Taskline]:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Taskline]:
+def service() -> Iterator[Service]:
     yield from _running()
 
 
 @pytest.fixture(scope="module")
-def service_on_https() -> Iterator[Taskline]:
+def proxied_service() -> Iterator[Service]:
     """Behind a proxy that ends TLS."""
-    yield from _running(public_url="https://tasks.example")
+    yield from _running(public_url="https://tasks.example", trusted_proxies="127.0.0.1")
 
 
 @pytest.fixture
-async def client(service: Taskline) -> AsyncIterator[httpx.AsyncClient]:
+async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=service.url) as one:
         yield one
 
@@ -93,7 +75,7 @@ async def log_in(client: httpx.AsyncClient, name: str, password: str = PASSWORD,
     return await client.post("/api/v1/session", json={"username": name, "password": password}, **options)
 
 
-def socket(service: Taskline, client: httpx.AsyncClient, origin: str | None = None) -> connect:
+def socket(service: Service, client: httpx.AsyncClient, origin: str | None = None) -> connect:
     """A websocket with the client's cookies."""
     headers = (
         {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())} if client.cookies else {}
@@ -153,8 +135,8 @@ class TestSessions:
         assert {"httponly", "samesite=lax", "path=/"} <= set(parts)
         assert not any(part.startswith("domain") for part in parts)
 
-    async def test_and_of_this_host_by_tls_alone_where_there_is_tls(self, service_on_https: Taskline) -> None:
-        async with httpx.AsyncClient(base_url=service_on_https.url) as client:
+    async def test_and_of_this_host_by_tls_alone_where_there_is_tls(self, proxied_service: Service) -> None:
+        async with httpx.AsyncClient(base_url=proxied_service.url) as client:
             answer = await sign_up(client)
             parts = answer.headers["set-cookie"].split("; ")
             assert parts[0].startswith("__Host-taskline=")
@@ -177,7 +159,7 @@ class TestSessions:
 
     @pytest.mark.parametrize("door", ["page", "api"])
     async def test_the_old_cookie_and_its_sockets_end_with_the_log_out(
-        self, service: Taskline, client: httpx.AsyncClient, door: str
+        self, service: Service, client: httpx.AsyncClient, door: str
     ) -> None:
         await sign_up(client)
         cookie = client.cookies["taskline"]
@@ -225,7 +207,7 @@ class TestGuessing:
         assert same[0] == same[1]
 
     async def test_a_burst_is_stopped_whatever_it_says_of_its_address(
-        self, service: Taskline, client: httpx.AsyncClient
+        self, service: Service, client: httpx.AsyncClient
     ) -> None:
         name = fresh_name()
         await sign_up(client, name)
@@ -244,8 +226,16 @@ class TestGuessing:
         async with httpx.AsyncClient(base_url=service.url, transport=elsewhere) as owner:
             assert (await log_in(owner, name)).status_code == 201
 
+    async def test_a_trusted_proxy_is_believed(self, proxied_service: Service) -> None:
+        async with httpx.AsyncClient(base_url=proxied_service.url) as client:
+            for forwarded, statuses in [("198.51.100.1", [401] * 10 + [429]), ("198.51.100.2", [401])]:
+                answers = [
+                    await log_in(client, "nobody", "a guess", headers={"X-Forwarded-For": forwarded}) for _ in statuses
+                ]
+                assert [answer.status_code for answer in answers] == statuses
+
     async def test_sign_ups_are_limited_by_address(self) -> None:
-        limited = Taskline(limit_sign_ups="2/hour")
+        limited = Service(limit_sign_ups="2/hour")
         try:
             limited.start()
             async with httpx.AsyncClient(base_url=limited.url) as client:
@@ -278,12 +268,12 @@ class TestOrigins:
 
     @pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
     async def test_nor_do_they_open_sockets(
-        self, service: Taskline, client: httpx.AsyncClient, origin: str | None
+        self, service: Service, client: httpx.AsyncClient, origin: str | None
     ) -> None:
         await sign_up(client)
         assert await refusal_of(socket(service, client, origin)) == 403
 
-    async def test_our_pages_do(self, service: Taskline, client: httpx.AsyncClient) -> None:
+    async def test_our_pages_do(self, service: Service, client: httpx.AsyncClient) -> None:
         await sign_up(client)
         assert (
             await client.post("/logout", headers={"Origin": service.url, "Sec-Fetch-Site": "same-origin"})
@@ -292,7 +282,7 @@ class TestOrigins:
         async with socket(service, client, service.url) as open_one:
             assert open_one.subprotocol == "taskline.v1"
 
-    async def test_a_socket_needs_a_session(self, service: Taskline, client: httpx.AsyncClient) -> None:
+    async def test_a_socket_needs_a_session(self, service: Service, client: httpx.AsyncClient) -> None:
         assert await refusal_of(socket(service, client, service.url)) in (401, 403)
 
     async def test_json_by_another_name_is_not_read(self, client: httpx.AsyncClient) -> None:
@@ -353,7 +343,7 @@ class TestAnswers:
         assert answer.headers["x-request-id"] in answer.text
 
 
-async def test_the_log_tells_who_came_and_keeps_secrets(service: Taskline, client: httpx.AsyncClient) -> None:
+async def test_the_log_tells_who_came_and_keeps_secrets(service: Service, client: httpx.AsyncClient) -> None:
     name = fresh_name()
     await sign_up(client, name, "the password of this test")
     cookie = client.cookies["taskline"]

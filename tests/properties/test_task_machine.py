@@ -15,11 +15,19 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app.tasks.model import Claim, Verdict
 from app.tasks.states import FINAL_EVENTS, MOVES, State
-from tests.contracts.task_databases import Tasks, draft, ending, task_database
+from tests.contracts.task_databases import Tasks, draft, task_database
 
 USERS = (1, 2)
 WORKERS = (uuid4(), uuid4(), uuid4())
@@ -84,7 +92,9 @@ class TaskMachine(RuleBasedStateMachine):
             assert claim.attempt == one.attempt
         return multiple(*claims)
 
-    @rule(claim=claimed, verdict=st.sampled_from(["succeeded", "failed", "retry", "cancelled", "released"]), limits=made)
+    @rule(
+        claim=claimed, verdict=st.sampled_from(["succeeded", "failed", "retry", "cancelled", "released"]), limits=made
+    )
     def finish(self, claim: Claim, verdict: Verdict, limits: tuple[UUID, int]) -> None:
         del limits
         task = self.run(self.tasks.store.get(claim.user_id, claim.id))
@@ -139,7 +149,7 @@ class TaskMachine(RuleBasedStateMachine):
         for task_id, one in self.known.items():
             if one.state is State.RUNNING and one.worker != worker:
                 one.lost += 1
-                one.state = State.CANCELLED if one.cancelling else State.FAILED if one.lost >= 3 else State.QUEUED  # noqa: PLR2004
+                one.state = State.CANCELLED if one.cancelling else State.FAILED if one.lost >= 3 else State.QUEUED
                 one.events.append("task.retrying" if one.state is State.QUEUED else f"task.{one.state}")
                 expected[task_id] = one.events[-1]
         assert {event.task_id: event.type for event in events} == expected
@@ -172,7 +182,11 @@ def _check(url: str, examples: int) -> None:
         try:
             machine = type("Machine", (TaskMachine,), {"loop": loop, "tasks": tasks})
             chosen = settings(
-                max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+                max_examples=examples,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                database=None,
             )
             run_state_machine_as_test(machine, settings=chosen)
         finally:

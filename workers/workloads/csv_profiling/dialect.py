@@ -16,10 +16,11 @@ _ROWS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What separates the values, and the columns' names."""
+    """What separates the values, the columns' names, and how many empty lines stand before them."""
 
     delimiter: str
     names: tuple[str, ...]
+    empty_lines: int
 
     @property
     def spoken(self) -> str:
@@ -40,7 +41,8 @@ def find_dialect(path: Path) -> Dialect:
     rows = {delimiter: _rows(sample, delimiter, whole=whole) for delimiter in DELIMITERS}
     # The one by which most rows have as many values as the header; among those, the one that makes the most columns.
     delimiter = max(DELIMITERS, key=lambda one: _fit(rows[one]))
-    return Dialect(delimiter, _names(rows[delimiter][0] if rows[delimiter] else [sample.strip()]))
+    before = sample[: len(sample) - len(sample.lstrip("\r\n"))]
+    return Dialect(delimiter, _names(rows[delimiter][0] if rows[delimiter] else [sample.strip()]), len(before.splitlines()))
 
 
 def _rows(sample: str, delimiter: str, *, whole: bool) -> list[list[str]]:

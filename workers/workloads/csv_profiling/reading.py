@@ -1,5 +1,6 @@
 """Reads a CSV file into a table on disk, within bounded memory, and says which row cannot be read."""
 
+import csv
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def read(connection: "duckdb.DuckDBPyConnection", path: Path, dialect: Dialect, 
     places = range(len(dialect.names))
     types = ", ".join(f"'{column(place)}': 'VARCHAR'" for place in places)
     trimmed = ", ".join(f"nullif(trim({column(place)}), '') AS {column(place)}" for place in places)
-    sql = f"""CREATE TABLE rows AS SELECT {trimmed} FROM read_csv({_text(str(path))}, auto_detect = false, header = true, columns = {{{types}}},
+    sql = f"""CREATE TABLE rows AS SELECT {trimmed} FROM read_csv({_text(str(path))}, auto_detect = false, header = true, skip = {dialect.empty_lines}, columns = {{{types}}},
         delim = {_text(dialect.delimiter)}, quote = '"', escape = '"', nullstr = [{", ".join(map(_text, MISSING))}],
         strict_mode = true, store_rejects = true, rejects_limit = 100, max_line_size = {LONGEST_ROW})"""
     try:
@@ -104,14 +105,19 @@ def _refuse_rejected(connection: "duckdb.DuckDBPyConnection", dialect: Dialect) 
     width = len(dialect.names)
     match kind:
         case "MISSING COLUMNS" | "TOO MANY COLUMNS":
-            has = str(message).rpartition(" ")[2]
-            raise BadRow(f"Row {row:,} has {has} values, but the header in row 1 names {width:,} columns.", hint=hint)
+            # The database stops counting at the first value too many.
+            has = len(next(csv.reader(str(line).splitlines(keepends=True), delimiter=dialect.delimiter)))
+            raise BadRow(f"Row {row:,} has {_many(has, 'value')}, but the header names {_many(width, 'column')}.", hint=hint)
         case "UNQUOTED VALUE":
             name = dialect.names[place - 1] if place and place <= width else "?"
             raise BadRow(f"Row {row:,}, column “{name}”: a quotation mark is not closed, or something follows the closing one.", hint=hint)
         case "LINE SIZE OVER MAXIMUM":
             raise BadRow(f"Row {row:,} is longer than {LONGEST_ROW:,} bytes.", hint="A quotation mark may not be closed there.")
     raise BadRow(f"Row {row:,} cannot be read: {message}", hint=hint)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _text(value: str) -> str:
