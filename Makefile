@@ -41,7 +41,8 @@ servers: $(INSTALLED_DEV) ## Start PostgreSQL, Redis and RabbitMQ for developmen
 
 # The universal form serves every Python and processor; the build system's own requirements are pinned with the others,
 # so that installing the project itself asks no index. UPGRADE=--upgrade takes newer versions of everything.
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE) pyproject.toml -
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --system-certs \
+	$(UPGRADE) pyproject.toml -
 BUILD_REQUIRES := $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 
 requirements: $(INSTALLED_DEV) ## Pin again what pyproject.toml asks for (UPGRADE=--upgrade: in the newest versions)

@@ -7,21 +7,19 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-import uvicorn
 import uvloop
 
 from app.catalogue import Catalogue
-from app.errors import TasklineError
-from app.main import create_app
+from app.errors import TasklineError, Unavailable
 from app.migrate import upgrade
+from app.ops.doctor import examine
 from app.ops.logs import set_up_logs
-from app.resources import Resources, connected, open_resources
+from app.resources import connected, open_resources
+from app.server import serve
 from app.settings import Settings, SettingsError
 from app.version import VERSION
 from workers.main import publish_workloads, work
@@ -33,9 +31,9 @@ HELP: Final = {
     "serve": "the web process",
     "worker": "a worker process",
     "migrate": "bring the database up to date, and write the catalogue of workloads",
+    "doctor": "ask every part whether it works, and say what to do where it does not",
     "settings": "show every setting, its value and what it takes",
 }
-CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.warning(sentence)
         if chosen.command == "settings":
             return _show(settings)
-        uvloop.run({"dev": _dev, "serve": _serve, "worker": _worker, "migrate": _migrate}[chosen.command](settings))
+        uvloop.run(RUN[chosen.command](settings))
     except SettingsError as error:
         return _fail(str(error))
     except TasklineError as error:
@@ -68,32 +66,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _dev(settings: Settings) -> None:
-    key = settings.secret_key.get_secret_value() or _kept_key(settings.data_dir)
-    settings = settings.model_copy(update={"secret_key": type(settings.secret_key)(key)})
-    settings.check_serving()
+    key = _secret_key(settings)
     await upgrade(settings.database_url)
     async with _stopping() as stopping, open_resources(settings, secret_key=key) as resources:
-        await publish_workloads(settings, resources.catalogue)
-        working = asyncio.create_task(work(resources, stopping))
+        described = await publish_workloads(settings, resources.catalogue)
+        working = asyncio.create_task(work(resources, described, stopping))
+        working.add_done_callback(lambda _: stopping.set())
         try:
-            await _serve_until(resources, stopping, f"http://{settings.host}:{{port}}")
+            await serve(resources, stopping)
         finally:
             stopping.set()
             await working
 
 
 async def _serve(settings: Settings) -> None:
-    settings.check_serving()
-    async with (
-        _stopping() as stopping,
-        open_resources(settings, secret_key=settings.secret_key.get_secret_value()) as resources,
-    ):
-        await _serve_until(resources, stopping, settings.public_url or f"http://{settings.host}:{{port}}")
+    key = _secret_key(settings)
+    async with _stopping() as stopping, open_resources(settings, secret_key=key) as resources:
+        await serve(resources, stopping)
 
 
 async def _worker(settings: Settings) -> None:
     async with _stopping() as stopping, open_resources(settings) as resources:
-        await work(resources, stopping)
+        await work(resources, await publish_workloads(settings, resources.catalogue), stopping)
 
 
 async def _migrate(settings: Settings) -> None:
@@ -103,58 +97,16 @@ async def _migrate(settings: Settings) -> None:
     log.info("the database is up to date")
 
 
-async def _serve_until(resources: Resources, stopping: asyncio.Event, address: str) -> None:
-    """Serve until `stopping`; then close the sockets, and let open requests end."""
-    settings = resources.settings
-    server = _Server(
-        uvicorn.Config(
-            create_app(resources),
-            host=settings.host,
-            port=settings.port,
-            http="httptools",
-            ws="websockets-sansio",
-            ws_max_size=4096,
-            ws_per_message_deflate=False,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies or None,
-            timeout_graceful_shutdown=CLOSE_WITHIN,
-        )
-    )
-    serving = asyncio.create_task(server.serve())
-    stop = asyncio.create_task(stopping.wait())
-    started = asyncio.create_task(server.listening.wait())
-    await asyncio.wait([serving, stop, started], return_when=asyncio.FIRST_COMPLETED)
-    if started.done():
-        port = server.servers[0].sockets[0].getsockname()[1]
-        print(f"Taskline is ready: {address.format(port=port)} (stop it with Ctrl-C)", flush=True)
-        await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
-    await resources.hub.close()  # followers end, and their sockets close with 1012
-    server.should_exit = True
-    await serving
-    for task in (stop, started):
-        task.cancel()
+async def _doctor(settings: Settings) -> None:
+    well = True
+    async for finding in examine(settings):
+        print(finding)
+        well = well and finding.well
+    if not well:
+        raise Unavailable("Some parts need attention.")
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: the command decides when everything stops."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
-        await super().startup(sockets)
-        if self.started:
-            self.listening.set()
+RUN: Final = {"dev": _dev, "serve": _serve, "worker": _worker, "migrate": _migrate, "doctor": _doctor}
 
 
 @contextlib.asynccontextmanager
@@ -178,10 +130,13 @@ async def _stopping() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _kept_key(data_dir: Path) -> str:
-    """The secret key of the embedded default: made once, kept in the data folder, readable by its owner alone."""
-    path = data_dir / "secret-key"
-    data_dir.mkdir(parents=True, exist_ok=True)
+def _secret_key(settings: Settings) -> str:
+    """The key that was set, or, where only this machine can come in, one of our own: made once, kept in the data folder, its owner's alone."""
+    settings.check_serving()
+    if key := settings.secret_key.get_secret_value():
+        return key
+    path = settings.data_dir / "secret-key"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         with (
             contextlib.suppress(FileExistsError),

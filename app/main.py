@@ -36,9 +36,6 @@ def create_app(resources: Resources) -> Starlette:
     )
     app.state.resources = resources
     app.state.sockets = Sockets(resources.sessions, resources.fanout, most=settings.limit_sockets)
-    app.state.sessions = resources.sessions
-    app.state.accounts = resources.accounts
-    app.state.public_url = settings.public_url
     app.state.static = static
     app.state.templates = open_templates(assets.templates_dir(), static, version=VERSION)
     app.state.openapi = openapi()

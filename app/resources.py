@@ -22,6 +22,7 @@ from app.tasks.log import TaskLog
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
+from app.tasks.quota import Quota
 from app.tasks.postgresql import PostgresMoves
 from app.tasks.sqlite import SqliteMoves
 from app.tasks.store import TaskStore
@@ -49,6 +50,7 @@ class Resources:
     artifacts: ArtifactStore
     files: Files
     accounts: Accounts
+    limits: Limits
     sessions: Sessions
 
 
@@ -81,6 +83,10 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
         artifacts = ArtifactStore(settings.artifacts_url)
         files = Files(db, artifacts, most=settings.limit_upload)
 
+        limits = Limits(
+            sign_ups=settings.limit_sign_ups, sign_ins=settings.limit_sign_ins, requests=settings.limit_requests
+        )
+
         async def signal_cancel(task_id: UUID) -> None:
             await fanout.signal("cancel", {"task": str(task_id)})
 
@@ -104,6 +110,7 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
                 store=store,
                 catalogue=catalogue,
                 params=ParamsChecker(files),
+                quota=Quota(store, most=settings.limit_waiting),
                 outbox=outbox,
                 signal_cancel=signal_cancel,
             ),
@@ -111,9 +118,8 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             catalogue=catalogue,
             artifacts=artifacts,
             files=files,
-            accounts=Accounts(
-                db, Passwords(), Limits(sign_ups=settings.limit_sign_ups, sign_ins=settings.limit_sign_ins)
-            ),
+            accounts=Accounts(db, Passwords(), limits),
+            limits=limits,
             sessions=Sessions(db, secret_key, on_revoked=signal_revoked),
         )
 

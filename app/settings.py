@@ -6,7 +6,7 @@ Every setting is a variable `TASKLINE_<NAME>`; a secret may also come from a fil
 import difflib
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -99,7 +99,7 @@ class Settings(BaseModel):
     limit_sockets: int = Field(10, ge=1, description="Websockets of a user.")
     limit_upload: int = Field(1 << 30, ge=1, description="Bytes of one uploaded file.")
     limit_waiting: int = Field(10_000, ge=1, description="Waiting tasks of a user.")
-    limit_requests: Rate = Field("6000/minute", description="API requests of a user.")
+    limit_requests: Rate = Field("60000/minute", description="API requests of a user.")
 
     @classmethod
     def unknown(cls, environ: Mapping[str, str]) -> list[str]:
@@ -154,18 +154,25 @@ class Settings(BaseModel):
         return (self.public_url or "").startswith("https://")
 
     @property
-    def embedded(self) -> bool:
-        """Whether any part lives inside this process, so that no second process can share it."""
-        return "memory" in (urlsplit(self.queue_url).scheme, urlsplit(self.events_url).scheme)
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def check_serving(self) -> None:
         """Raise `SettingsError` where serving with these settings would be unsafe."""
         key = self.secret_key.get_secret_value()
-        if len(key) < SHORTEST_KEY and not (_loopback(self.host) and not key):
+        if len(key) < SHORTEST_KEY and not (self.loopback and not key):
             raise SettingsError(
                 f"{PREFIX}SECRET_KEY: got {len(key)} characters, takes at least {SHORTEST_KEY} random ones to serve on {self.host}; "
                 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
             )
+
+    def __repr_args__(self) -> Iterable[tuple[str, object]]:
+        """What `repr` and `str` show."""
+        return self.redacted().items()
 
     def redacted(self) -> dict[str, object]:
         """The settings by name, without secrets: for logs, About and `taskline settings`."""
@@ -185,10 +192,3 @@ def _redact(value: object) -> object:
         if parts.password:
             return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
     return str(value) if isinstance(value, SecretStr | Path) else value
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,4 +1,4 @@
-// Begins everything: the store from what the page holds, the websocket, and what follows the store.
+// Begins everything: the store from what the page holds, the websocket, what follows them.
 
 import "./clocks.js";
 import "./log.js";

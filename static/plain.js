@@ -16,12 +16,12 @@ export function plain() {
     const question = event.target.dataset.confirm;
     if (question && !confirm(question)) event.preventDefault();
   });
-  const search = () => document.getElementById("q");
+  const search = document.getElementById("q");
+  if (location.hash === "#q") search?.focus();
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select")) return;
     event.preventDefault();
-    if (search()) search().focus();
-    else if (document.documentElement.dataset.user) location.assign("/tasks#q");
+    if (search) search.focus();
+    else document.querySelector("a[href='/tasks#q']")?.click();
   });
-  if (location.hash === "#q") search()?.focus();
 }

@@ -9,8 +9,6 @@ const MOST = 3;
 const KEPT = "taskline.toast";
 
 class ToastList extends HTMLElement {
-  #merged = 0;
-
   connectedCallback() {
     const kept = sessionStorage.getItem(KEPT);
     sessionStorage.removeItem(KEPT);
@@ -23,17 +21,11 @@ class ToastList extends HTMLElement {
     this.show({ head: headline(card), line: line(card), icon, tone, href: `/tasks/${card.id}`, stays: card.state !== "failed" });
   }
 
-  // Tell it on the next page of this tab: this one is about to load again.
-  static keep(card) {
-    sessionStorage.setItem(KEPT, JSON.stringify(card));
-  }
-
   show({ head, line: text = "", icon = "alert", tone = "bad", href = "", stays = false }) {
     if (this.childElementCount >= MOST) return this.#merge();
     const toast = clone("toast");
     put(toast, "head", head);
     put(toast, "line", text);
-    slot(toast, "line").hidden = !text;
     slot(toast, "tone").classList.add(tone);
     setIcon(toast, icon);
     slot(toast, "link").hidden = !href;
@@ -42,26 +34,22 @@ class ToastList extends HTMLElement {
   }
 
   #merge() {
-    this.#merged += 1;
     const last = this.lastElementChild;
-    put(last, "head", `${plural(this.#merged + 1, "more task")} ended`);
+    last.tasks = (last.tasks ?? 1) + 1;
+    last.left = STAYS;
+    put(last, "head", `${plural(last.tasks, "more task")} ended`);
     put(last, "line", "");
-    slot(last, "line").hidden = true;
     slot(last, "link").href = "/tasks";
   }
 
   #add(toast, stays) {
-    let left = STAYS;
-    const timer = stays
-      ? setInterval(() => {
-          if (document.hidden || toast.matches(":hover, :focus-within")) return;
-          left -= STEP;
-          if (left <= 0) away();
-        }, STEP)
-      : 0;
+    toast.left = STAYS;
+    const timer = setInterval(() => {
+      if (stays && !document.hidden && !toast.matches(":hover, :focus-within")) toast.left -= STEP;
+      if (toast.left <= 0) away();
+    }, STEP);
     const away = () => {
       clearInterval(timer);
-      if (toast === this.lastElementChild) this.#merged = 0;
       toast.remove();
     };
     toast.querySelector("[data-dismiss]").addEventListener("click", away);
@@ -72,4 +60,5 @@ class ToastList extends HTMLElement {
 customElements.define("toast-list", ToastList);
 
 export const toasts = () => document.querySelector("toast-list");
-export const keepToast = ToastList.keep;
+// Tell it on the next page of this tab: this one is about to load again.
+export const keepToast = (card) => sessionStorage.setItem(KEPT, JSON.stringify(card));

@@ -36,12 +36,12 @@ class FileDrop extends HTMLElement {
     this.#request?.abort();
     const request = new XMLHttpRequest();
     this.#request = request;
-    this.#show(file.name, "0%", "Cancel", "upload");
+    this.#show(file.name, "Sending", "Cancel", "upload");
     this.bar.hidden = false;
     this.bar.value = 0;
     request.upload.onprogress = ({ loaded, total }) => {
       this.bar.value = (loaded / total) * 100;
-      put(this, "state", `${Math.floor((loaded / total) * 100)}% of ${size(total)}`);
+      put(this, "state", `${Math.floor(this.bar.value)}% of ${size(total)}`);
     };
     request.onloadend = () => this.#ended(request, file);
     request.open("POST", "/api/v1/files");
@@ -64,7 +64,7 @@ class FileDrop extends HTMLElement {
       this.#show(request.response.name, size(file.size), "Replace", "circle-check");
       this.dispatchEvent(new CustomEvent("uploaded", { bubbles: true }));
     } else {
-      const why = request.response?.errors?.file || request.response?.detail || (request.status ? "The upload failed." : "The upload did not get through.");
+      const why = request.response?.errors?.file || request.response?.detail || "The upload did not get through.";
       this.querySelector("input[type=hidden]")?.remove();
       this.classList.remove("done");
       this.#show(file.name, `${why} Choose it again.`, "Choose", "alert");

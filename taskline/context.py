@@ -92,7 +92,10 @@ class Context:
     def progress(self, fraction: float | None, message: str = "") -> None:
         """How far the current phase is, 0 to 1, or None where nobody knows."""
         self._message = message or self._message
-        self._tell(None if fraction is None else self._position.move(fraction))
+        try:
+            self._tell(None if fraction is None else self._position.move(fraction))
+        except TypeError as error:
+            self._complain(error)
 
     def step(self, done: int, of: int, message: str = "") -> None:
         """`done` of `of` equal steps of the current phase are made."""
@@ -112,25 +115,19 @@ class Context:
     def track(self, items: Iterable[Item], message: str = "", total: int | None = None) -> Iterator[Item]:
         """The items, one step each: "Column 3 of 12" for the message "column". Checks for a cancel at each."""
         many = total if total is not None else len(items) if isinstance(items, Sized) else None
-        span = self._position.open()
-        try:
+        with self._span(many):
             for done, item in enumerate(items):
                 with self._step(done, many, message):
                     yield item
-        finally:
-            self._position.close(span)
 
     async def atrack(self, items: AsyncIterable[Item], message: str = "", total: int | None = None) -> AsyncIterator[Item]:
         """`track` for an asynchronous iterable."""
-        span = self._position.open()
-        try:
+        with self._span(total):
             done = 0
             async for item in items:
                 with self._step(done, total, message):
                     yield item
                 done += 1
-        finally:
-            self._position.close(span)
 
     def log(self, text: str, level: Level = "info") -> None:
         """A line of the task's log; the last 1,000 are kept."""
@@ -169,6 +166,16 @@ class Context:
     def image(self, name: str, source: Path | str | bytes, alt: str = "", media_type: str | None = None) -> None:
         """Show a picture, `name` with its suffix (`"map.png"`); it is an artifact too. `alt` says what it shows to those who do not see it."""
         self.gathered.image(name, source, alt, media_type)
+
+    @contextmanager
+    def _span(self, total: int | None) -> Iterator[None]:
+        """All that is left of the current span; nothing of it where nobody knows how many steps there are."""
+        span = self._position.open() if total is not None else None
+        try:
+            yield
+        finally:
+            if span is not None:
+                self._position.close(span)
 
     @contextmanager
     def _step(self, done: int, total: int | None, message: str) -> Iterator[None]:

@@ -54,6 +54,8 @@ def _refuse_unclear(name: str, param: inspect.Parameter, hint: Any) -> None:
         raise DefinitionError(f"{name}: {param} takes anything; name each param")
     if param.kind is param.POSITIONAL_ONLY:
         raise DefinitionError(f"{name}: {param.name} is positional-only; params are passed by name")
+    if param.name.startswith("_") or (param.name.startswith("model_") and hasattr(BaseModel, param.name)):
+        raise DefinitionError(f"{name}: no param can be called {param.name}; choose another name")
     if hint is None:
         raise DefinitionError(f"{name}: {param.name} has no type")
     if _holds_any(hint):

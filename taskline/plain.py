@@ -11,14 +11,14 @@ from taskline import limits
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON values. Models, dataclasses, dates, UUIDs and numbers of other libraries are understood; anything else becomes `str(value)`.
+    """`value` as JSON values. Models, dataclasses, dates, UUIDs, bytes (base64) and numbers of other libraries are understood; anything else becomes `str(value)`.
 
     >>> plain({"a": float("nan"), "b": {1}})
     {'a': None, 'b': [1]}
     """
     if value is None or isinstance(value, str | bool):
         return value
-    return json.loads(pydantic_core.to_json(value, inf_nan_mode="null", fallback=_other))
+    return json.loads(pydantic_core.to_json(value, inf_nan_mode="null", bytes_mode="base64", fallback=_other))
 
 
 def cell(value: Any) -> tuple[bool | int | float | str | None, bool]:

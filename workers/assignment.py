@@ -77,7 +77,13 @@ class Outcome:
 
     @classmethod
     def failure(
-        cls, kind: Literal["error", "timeout", "rejected"], message: str, hint: str | None = None, *, retry: bool = False, log: tuple[LogLine, ...] = ()
+        cls,
+        kind: Literal["error", "timeout", "rejected"],
+        message: str,
+        hint: str | None = None,
+        *,
+        retry: bool = False,
+        log: tuple[LogLine, ...] = (),
     ) -> "Outcome":
         """An attempt that did not succeed; with `retry` the task is tried again."""
         return cls(kind="retry" if retry else "failed", error={"kind": kind, "message": message, "hint": hint}, log=log)

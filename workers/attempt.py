@@ -25,7 +25,9 @@ _WORK: Final = "work"  # the folder, in the assignment's, that is the work's own
 class Attempt:
     """Implements `taskline.context.Host` for work on the loop; the other modes build on it."""
 
-    def __init__(self, assignment: Assignment, description: Description, reports: Reports, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self, assignment: Assignment, description: Description, reports: Reports, secrets: Mapping[str, str]
+    ) -> None:
         self.assignment = assignment
         self.description = description
         self.reports = reports
@@ -65,16 +67,30 @@ class Attempt:
 
     def files(self) -> dict[str, File]:
         """The files that the params may name, as workloads see them."""
-        return {one.id: File(id=one.id, name=one.name, size=one.size, sha256=one.sha256, path=one.path) for one in self.assignment.files.values()}
+        return {
+            one.id: File(id=one.id, name=one.name, size=one.size, sha256=one.sha256, path=one.path)
+            for one in self.assignment.files.values()
+        }
 
     def outcome(self, ending: Ending, reason: Reason | None) -> Outcome:
         """What the attempt came to. Where it was asked to end before it ended, that is what counts."""
         if isinstance(ending, Unsuccessful) and ending.trace and reason is None:
-            log.info("task %s (%s), attempt %d: %s", self.assignment.task_id, self.description.name, self.assignment.attempt, ending.trace)
+            log.info(
+                "task %s (%s), attempt %d: %s",
+                self.assignment.task_id,
+                self.description.name,
+                self.assignment.attempt,
+                ending.trace,
+            )
         match reason:
             case "timeout":
                 hint = "Give it less to do, or raise the workload's timeout."
-                return Outcome.failure("timeout", f"The task took longer than its limit of {_spoken(self.description.timeout_s)}.", hint, log=self._log())
+                return Outcome.failure(
+                    "timeout",
+                    f"The task took longer than its limit of {_spoken(self.description.timeout_s)}.",
+                    hint,
+                    log=self._log(),
+                )
             case "cancel" | "abandon":
                 return Outcome(kind="cancelled", log=self._log())
         return self._success(ending) if isinstance(ending, Succeeded) else self._failure(ending)
@@ -82,12 +98,18 @@ class Attempt:
     def _success(self, ending: Succeeded) -> Outcome:
         artifacts = tuple(kept for offer in ending.offers if (kept := self._artifact(offer)) is not None)
         return Outcome(
-            kind="succeeded", result=ending.result.model_dump(mode="json"), summary=ending.result.summary, artifacts=artifacts, log=self._log()
+            kind="succeeded",
+            result=ending.result.model_dump(mode="json"),
+            summary=ending.result.summary,
+            artifacts=artifacts,
+            log=self._log(),
         )
 
     def _failure(self, ending: Unsuccessful) -> Outcome:
         if ending.kind == "cancelled":
-            return Outcome.failure("error", "The workload ended itself with Cancelled, though nobody had asked it to.", log=self._log())
+            return Outcome.failure(
+                "error", "The workload ended itself with Cancelled, though nobody had asked it to.", log=self._log()
+            )
         again = ending.kind == "retry" and self.assignment.attempt < self.assignment.max_attempts
         kind: Literal["error", "rejected"] = "rejected" if ending.kind == "rejected" else "error"
         return Outcome(
@@ -107,7 +129,11 @@ class Attempt:
         except (OSError, ValueError) as error:
             self.log("warning", f"artifact {offer.name!r} was left out: {error}")
             return None
-        media_type = offer.media_type if "/" in offer.media_type else mimetypes.guess_type(offer.name)[0] or "application/octet-stream"
+        media_type = (
+            offer.media_type
+            if "/" in offer.media_type
+            else mimetypes.guess_type(offer.name)[0] or "application/octet-stream"
+        )
         return ArtifactFile(name=offer.name, media_type=media_type, path=path, size=path.stat().st_size)
 
     def _log(self) -> tuple[LogLine, ...]:

@@ -52,18 +52,20 @@ class Reporter:
         self._channel = channel
         self._parent = parent
         self._working = threading.Event()
+        self._sending = threading.Lock()
         self._newest: Progress | None = None
+        self._last: Progress | None = None
         threading.Thread(target=self._run, name="reporter", daemon=True).start()
 
     def begin(self) -> None:
         """Work starts."""
-        self._newest = None
+        self._newest = self._last = None
         self._working.set()
 
     def end(self) -> None:
-        """Work has ended: nothing is reported after its ending."""
-        self._working.clear()
-        self._newest = None
+        """Work has ended: nothing is reported after its ending, which the next work would be credited with."""
+        with self._sending:
+            self._working.clear()
 
     def put(self, progress: Progress) -> None:
         """The newest progress."""
@@ -74,9 +76,10 @@ class Reporter:
             # Where the kernel does not kill orphans, this does.
             if os.getppid() != self._parent:
                 os._exit(1)
-            newest, self._newest = self._newest, None
-            if newest is not None and self._working.is_set():
-                self._channel.send(newest)
+            with self._sending:
+                if self._newest is not self._last and self._working.is_set():
+                    self._last = self._newest
+                    self._channel.send(self._last)
             time.sleep(EVERY)
 
 
@@ -87,17 +90,20 @@ class Host:
         self._channel = channel
         self._reporter = reporter
         self._interrupts = interrupts
+        self.open = True  # a thread that the work left behind reports nothing after its end
         self._folder = work.folder
         self._deadline = time.monotonic() + work.remaining_s
 
     def progress(self, fraction: float | None, message: str) -> None:
         """Keep it for the reporter."""
-        self._reporter.put(Progress.model_construct(fraction=fraction, message=message))
+        if self.open:
+            self._reporter.put(Progress.model_construct(fraction=fraction, message=message))
 
     def log(self, level: Literal["debug", "info", "warning", "error"], text: str) -> None:
         """Send a line at once, so that it outlives a kill."""
         with self._interrupts.held_back():
-            self._channel.send(Log(at=datetime.now(UTC), level=level, text=text))
+            if self.open:
+                self._channel.send(Log(at=datetime.now(UTC), level=level, text=text))
 
     def folder(self) -> Path:
         """The attempt's folder; the parent made it."""
@@ -172,15 +178,16 @@ class Worker:
 
     def run(self, work: Work) -> None:
         """Do it, and send its ending after everything that it printed."""
+        host = Host(self._channel, self._reporter, work, self._interrupts)
         self._reporter.begin()
-        ending = self._ending(work)
+        ending = self._ending(work, host)
+        host.open = False
         self._reporter.end()
         self._flush(work)
         self._channel.send(ending)
 
-    def _ending(self, work: Work) -> Ending:
+    def _ending(self, work: Work, host: Host) -> Ending:
         retry_on: tuple[str, ...] = ()
-        host = Host(self._channel, self._reporter, work, self._interrupts)
         context = Context(host, task_id=work.task_id, attempt=work.attempt, secrets=work.secrets)
         try:
             os.chdir(work.folder)
@@ -205,7 +212,9 @@ def _told(error: BaseException, retry_on: tuple[str, ...]) -> Unsuccessful:
     try:
         return failure(error, retry_on)
     except Exception as other:  # noqa: BLE001  an exception whose own methods raise
-        return Unsuccessful(kind="failed", message=f"{type(error).__name__} (it cannot be shown: {type(other).__name__})")
+        return Unsuccessful(
+            kind="failed", message=f"{type(error).__name__} (it cannot be shown: {type(other).__name__})"
+        )
 
 
 @functools.cache

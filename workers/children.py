@@ -66,7 +66,13 @@ class Prints:
 class Child:
     """A running child process. `target` is the workload that it has served, or None."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lines: asyncio.StreamReader, writer: asyncio.StreamWriter, prints: Prints) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        lines: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        prints: Prints,
+    ) -> None:
         self.pid = process.pid
         self.target: str | None = None
         self.served = 0
@@ -96,9 +102,18 @@ class Child:
     @property
     def usable(self) -> bool:
         """Whether it may serve once more."""
-        return self._process.returncode is None and self.served < MOST_TASKS and _resident_mib(self.pid) < _MOST_IDLE_MIB
+        return (
+            self._process.returncode is None and self.served < MOST_TASKS and _resident_mib(self.pid) < _MOST_IDLE_MIB
+        )
 
-    async def run(self, work: Work, *, on_progress: Callable[[float | None, str], None], on_log: Callable[[Log], None], on_print: Callable[[str], None]) -> Ending:
+    async def run(
+        self,
+        work: Work,
+        *,
+        on_progress: Callable[[float | None, str], None],
+        on_log: Callable[[Log], None],
+        on_print: Callable[[str], None],
+    ) -> Ending:
         """Let it do `work`. A child that dies, or says what it should not, ends the work and itself."""
         self.target = work.target
         self.served += 1
@@ -115,14 +130,21 @@ class Child:
                     case Ready():
                         pass
                     case (Succeeded() | Unsuccessful()) as ending:
-                        await self._prints.end()
                         return ending
         except (EOFError, ConnectionError):
             return await self._died()
         except (ValidationError, ValueError) as error:
             self.kill()
             await self._died()
-            return Unsuccessful(kind="failed", message="The process running this task sent what is not understood", trace=str(error)[:2_000])
+            return Unsuccessful(
+                kind="failed",
+                message="The process running this task sent what is not understood",
+                trace=str(error)[:2_000],
+            )
+
+    async def printed(self) -> None:
+        """Until all that the ended work printed was heard, or is not going to be."""
+        await self._prints.end()
 
     def interrupt(self) -> None:
         """Raise `Cancelled` in its work."""
@@ -150,7 +172,6 @@ class Child:
 
     async def _died(self) -> Ending:
         status = await self._process.wait()
-        await self._prints.end()
         return Unsuccessful(kind="failed", message=_spoken(status), hint=_HINTS.get(status))
 
 

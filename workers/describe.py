@@ -26,7 +26,10 @@ _Description: Final = TypeAdapter(Description)
 
 def sources(setting: str = "") -> list[str]:
     """Where workloads come from, `module` or `module:attribute`: the built-in ones, entry points by their distribution's name, the setting (comma-separated)."""
-    points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: (point.dist.name if point.dist else "", point.name))
+    points = sorted(
+        importlib.metadata.entry_points(group=GROUP),
+        key=lambda point: (point.dist.name if point.dist else "", point.name),
+    )
     named = [part.strip() for part in setting.split(",")]
     return list(dict.fromkeys(source for source in [BUILT_IN, *(point.value for point in points), *named] if source))
 
@@ -41,7 +44,9 @@ async def describe(modules: Sequence[str], timeout: float = 30.0, environ: Mappi
         skipped += refused
         for one in kept:
             if (first := workloads.setdefault(one.name, one)) is not one:
-                skipped.append(Skipped(one.source, f"{one.target} is called {one.name!r}, as {first.target} already is"))
+                skipped.append(
+                    Skipped(one.source, f"{one.target} is called {one.name!r}, as {first.target} already is")
+                )
         if reason is None:
             break
         culprit = left.index(reason.source)
@@ -50,18 +55,27 @@ async def describe(modules: Sequence[str], timeout: float = 30.0, environ: Mappi
     return Catalogue(workloads=workloads, skipped=tuple(skipped))
 
 
-async def _ask(modules: Sequence[str], timeout: float, environ: Mapping[str, str]) -> tuple[list[Description], list[Skipped], Skipped | None]:
+async def _ask(
+    modules: Sequence[str], timeout: float, environ: Mapping[str, str]
+) -> tuple[list[Description], list[Skipped], Skipped | None]:
     """What one child says, until it ends; the last is the module that it did not survive."""
     reading, writing = os.pipe()
     try:
         command = (sys.executable, "-P", "-m", "workers.describe", str(writing), *modules)
         process = await asyncio.create_subprocess_exec(
-            *command, pass_fds=(writing,), env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, start_new_session=True
+            *command,
+            pass_fds=(writing,),
+            env=environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
     finally:
         os.close(writing)
     lines = asyncio.StreamReader(limit=16 * 1024 * 1024)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reading, "rb"))
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reading, "rb")
+    )
     kept: list[Description] = []
     refused: list[Skipped] = []
     current = modules[0]
@@ -84,7 +98,11 @@ async def _ask(modules: Sequence[str], timeout: float, environ: Mapping[str, str
         ended = await process.wait()
     if done:
         return kept, refused, None
-    reason = f"its import did not end within {timeout:g} s" if hung else f"its import ended the process (exit status {ended})"
+    reason = (
+        f"its import did not end within {timeout:g} s"
+        if hung
+        else f"its import ended the process (exit status {ended})"
+    )
     return kept, refused, Skipped(current, reason)
 
 

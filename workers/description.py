@@ -33,7 +33,12 @@ class Description:
     @property
     def limits(self) -> dict[str, Any]:
         """What the catalogue says of its limits."""
-        return {"timeout_s": self.timeout_s, "expected_s": self.expected_s, "memory_mib": self.memory_mib, "max_attempts": self.max_attempts}
+        return {
+            "timeout_s": self.timeout_s,
+            "expected_s": self.expected_s,
+            "memory_mib": self.memory_mib,
+            "max_attempts": self.max_attempts,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ class Execution:
         """Run one attempt within its time limit. Never raises for what a workload does; where the caller is cancelled, the work is ended."""
         description = self._catalogue.workloads.get(assignment.workload)
         if description is None or assignment.version > description.version:
-            return Outcome.failure("error", f"This worker cannot run version {assignment.version} of {assignment.workload}.", retry=True)
+            return Outcome.failure(
+                "error", f"This worker cannot run version {assignment.version} of {assignment.workload}.", retry=True
+            )
         secrets = {name: self._environ[name] for name in description.secrets if name in self._environ}
         attempt = Attempt(assignment, description, reports, secrets)
         if description.mode == "process":
@@ -90,6 +92,7 @@ class Execution:
                     on_log=lambda said: attempt.lines.append(_line(said)),
                     on_print=lambda text: attempt.log("info", text),
                 )
+            await child.printed()
             healthy = watch.reason is None
             return attempt.outcome(ending, watch.reason)
         finally:
@@ -105,7 +108,10 @@ def _work(attempt: Attempt) -> Work:
         claim=assignment.claim,
         version=assignment.version,
         params=assignment.params,
-        files=[SentFile(id=one.id, name=one.name, size=one.size, sha256=one.sha256, path=one.path.resolve()) for one in assignment.files.values()],
+        files=[
+            SentFile(id=one.id, name=one.name, size=one.size, sha256=one.sha256, path=one.path.resolve())
+            for one in assignment.files.values()
+        ],
         folder=attempt.folder().resolve(),
         remaining_s=attempt.remaining(),
         secrets=dict(attempt.secrets),

@@ -25,20 +25,28 @@ async def run_in_thread(workload: Workload[..., Any], attempt: Attempt, stop: St
     ended: asyncio.Future[Ending] = loop.create_future()
 
     def keep(ending: Ending) -> None:
+        watch.close()
         if not ended.done():
             ended.set_result(ending)
 
     def leave() -> None:
         if not ended.done():
-            log.error("task %s (%s) does not heed its cancellation; its thread goes on, unheard", attempt.assignment.task_id, workload.name)
+            log.error(
+                "task %s (%s) does not heed its cancellation; its thread goes on, unheard",
+                attempt.assignment.task_id,
+                workload.name,
+            )
             keep(Unsuccessful(kind="cancelled"))
 
     work = _ThreadWork(workload, attempt, loop)
+    watch = Watch(stop, attempt.description.timeout_s, interrupt=work.interrupt, kill=leave)
     # A daemon: a thread that never ends must not keep the worker from ending.
-    thread = threading.Thread(target=lambda: work.run(keep), name=f"{workload.name} {attempt.assignment.task_id}", daemon=True)
+    thread = threading.Thread(
+        target=lambda: work.run(keep), name=f"{workload.name} {attempt.assignment.task_id}", daemon=True
+    )
     thread.start()
     try:
-        with Watch(stop, attempt.description.timeout_s, interrupt=work.interrupt, kill=leave) as watch:
+        with watch:
             ending = await ended
     except asyncio.CancelledError:
         work.interrupt()
@@ -111,6 +119,8 @@ class _ThreadWork:
                 # Out of reach from here on.
                 with self._guard:
                     self._inside = None
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)  # one that is still on its way
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(threading.get_ident()), None
+                    )  # one that is still on its way
         except BaseException as error:  # noqa: BLE001  whatever it is, the task must hear of it; Cancelled may come as late as in the line above
             return failure(error, self._workload.retry_on)

@@ -34,13 +34,20 @@ def load(target: str) -> Workload[..., Any]:
     return found
 
 
-def arguments(workload: Workload[..., Any], params: dict[str, Any], version: int, files: Mapping[str, File]) -> dict[str, Any]:
+def arguments(
+    workload: Workload[..., Any], params: dict[str, Any], version: int, files: Mapping[str, File]
+) -> dict[str, Any]:
     """The checked arguments of one call. Raises `Rejected`, naming each param that is wrong."""
     try:
         return workload.params.check(json.dumps(workload.upgraded(params, version)), files)
     except ValidationError as error:
-        said = [f"{'.'.join(str(part) for part in one['loc']) or 'input'}: {one['msg']}" for one in error.errors(include_url=False, include_input=False)]
-        raise InvalidParams(f"{InvalidParams.__doc__} {'; '.join(said)}", hint="Start it again from its form.") from None
+        said = [
+            f"{'.'.join(str(part) for part in one['loc']) or 'input'}: {one['msg']}"
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidParams(
+            f"{InvalidParams.__doc__} {'; '.join(said)}", hint="Start it again from its form."
+        ) from None
 
 
 def success(context: Context, returned: Any) -> Ending:
@@ -49,7 +56,10 @@ def success(context: Context, returned: Any) -> Ending:
     result = result_of(returned, context.gathered.blocks, cuts)
     for said in cuts:
         context.log(said, level="warning")
-    return Succeeded(result=result, offers=[Offered(name=one.name, media_type=one.media_type, path=one.path) for one in context.gathered.offers])
+    return Succeeded(
+        result=result,
+        offers=[Offered(name=one.name, media_type=one.media_type, path=one.path) for one in context.gathered.offers],
+    )
 
 
 def failure(error: BaseException, retry_on: tuple[str, ...]) -> Unsuccessful:

@@ -40,10 +40,9 @@ async def publish_workloads(settings: Settings, catalogue: Catalogue) -> Describ
     return described
 
 
-async def work(resources: Resources, stopping: asyncio.Event) -> None:
-    """Run tasks until `stopping` is set; then drain: what ends in time ends, the rest goes back to the queue."""
+async def work(resources: Resources, described: Described, stopping: asyncio.Event) -> None:
+    """Run tasks of the described workloads until `stopping` is set; then drain: what ends in time ends, the rest goes back to the queue."""
     settings = resources.settings
-    described = await publish_workloads(settings, resources.catalogue)
     lanes = _lanes(settings, described)
     worker = Worker(
         id=uuid4(),
@@ -63,7 +62,7 @@ async def work(resources: Resources, stopping: asyncio.Event) -> None:
 
     if await resources.db.sole_worker():
         # No other process can be running anything: what is marked as running died with an earlier one.
-        resources.outbox.committed(await resources.moves.reap(worker.id, ahead=2 * LEASE, limit=1_000_000))
+        resources.outbox.committed(await resources.moves.reap((), ahead=2 * LEASE, limit=1_000_000))
     execution = Execution(described)
     await execution.open()
     runtime = Runtime(
@@ -77,7 +76,7 @@ async def work(resources: Resources, stopping: asyncio.Event) -> None:
         contact=contact,
     )
     sweeper = Sweeper(
-        worker_id=worker.id,
+        held=lambda: runtime.held,
         lanes=[lane.name for lane in lanes],
         db=resources.db,
         moves=resources.moves,

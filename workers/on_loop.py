@@ -21,6 +21,7 @@ async def run_on_loop(workload: Workload[..., Any], attempt: Attempt, stop: Stop
     ended: asyncio.Future[Ending] = loop.create_future()
 
     def keep(task: asyncio.Task[Ending]) -> None:
+        watch.close()
         if not ended.done():
             ended.set_result(Unsuccessful(kind="cancelled") if task.cancelled() else task.result())
 
@@ -30,13 +31,16 @@ async def run_on_loop(workload: Workload[..., Any], attempt: Attempt, stop: Stop
 
     def leave() -> None:
         if not ended.done():
-            log.error("task %s (%s) swallows its cancellation; it goes on, unheard", attempt.assignment.task_id, workload.name)
+            log.error(
+                "task %s (%s) swallows its cancellation; it goes on, unheard", attempt.assignment.task_id, workload.name
+            )
             ended.set_result(Unsuccessful(kind="cancelled"))
 
+    watch = Watch(stop, attempt.description.timeout_s, interrupt=interrupt, kill=leave)
     task = loop.create_task(_call(workload, attempt))
     task.add_done_callback(keep)
     try:
-        with Watch(stop, attempt.description.timeout_s, interrupt=interrupt, kill=leave) as watch:
+        with watch:
             ending = await ended
     except asyncio.CancelledError:
         interrupt()
@@ -48,7 +52,9 @@ async def _call(workload: Workload[..., Any], attempt: Attempt) -> Ending:
     assignment = attempt.assignment
     context = Context(attempt, task_id=assignment.task_id, attempt=assignment.attempt, secrets=attempt.secrets)
     try:
-        checked = arguments(workload, assignment.params, assignment.version, attempt.files() if assignment.files else {})
+        checked = arguments(
+            workload, assignment.params, assignment.version, attempt.files() if assignment.files else {}
+        )
         return success(context, await workload.call(context, checked))
     except BaseException as error:  # noqa: BLE001  sys.exit() in a workload must not end the worker
         return failure(error, workload.retry_on)

@@ -8,27 +8,24 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
-
-import orjson
 
 from app.artifacts import ArtifactStore
 from app.artifacts.files import Files
-from app.batch import Batcher
 from app.catalogue import Worker
-from app.errors import TasklineError, Unavailable, Unstorable
-from app.tasks.model import Claim, Ending, Event
+from app.errors import TasklineError, Unavailable
+from app.tasks.model import Claim
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import file_params
-from app.tasks.retry import backoff
+from workers.endings import Endings
 from workers.execution import Assignment, Execution, LocalFile, Outcome, Stop
 from workers.heart import Contact, Heart, Listener
 from workers.lane import Lane
 from workers.progress import Progress
+from workers.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +33,6 @@ POLL: Final = 5.0  # seconds after which an idle lane looks for work by itself
 AFTER_ERROR: Final = 0.5  # seconds before the database is asked again
 MOST_CLAIMED: Final = 100  # tasks in one claim
 MARK_EVERY: Final = 1.0  # seconds
-
-
-@dataclass(slots=True)
-class Running:
-    """An attempt in a slot."""
-
-    claim: Claim
-    stop: Stop
-    progress: Progress
-    releasing: bool = False  # the worker stops: the task goes back to the queue
-    ending: bool = False  # its end is being written
-    void: bool = False  # the claim is lost: write nothing
 
 
 class Runtime:
@@ -74,10 +59,15 @@ class Runtime:
         self._artifacts = artifacts
         self._running: dict[UUID, Running] = {}
         self._attempts: set[asyncio.Task[None]] = set()
-        self._finish: Batcher[Ending, Event | None] = Batcher(moves.finish, singly=(Unstorable,))
+        self._endings = Endings(moves, outbox, artifacts)
         self._heart = Heart(worker, contact, Listener(cancel=self._cancel, lost=self._lost, fence=self._fence))
         self._loop = asyncio.get_running_loop()
         self._scratch = tempfile.TemporaryDirectory(prefix="taskline-")
+
+    @property
+    def held(self) -> list[UUID]:
+        """The tokens of the claims that this worker runs."""
+        return [running.claim.token for running in self._running.values()]
 
     async def run(self) -> None:
         """Claim and run until cancelled; what runs then goes on until `drain`."""
@@ -95,8 +85,7 @@ class Runtime:
             await asyncio.wait(self._attempts, timeout=within)
         for running in self._running.values():
             if not running.ending:
-                running.releasing = True
-                running.stop.abandon()
+                running.release()
         if self._attempts:
             await asyncio.wait(self._attempts)
         await self._heart.stop()
@@ -111,25 +100,34 @@ class Runtime:
         while True:
             waiting = await lane.rung(random.uniform(0.8, 1.2) * POLL)
             limit = min(lane.free, MOST_CLAIMED)
+            starting = asyncio.create_task(self._claim_and_start(lane, limit))
             try:
-                claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)
+                started = await asyncio.shield(starting)
             except Unavailable as error:
                 log.warning("cannot claim: %s", error)
                 await asyncio.sleep(AFTER_ERROR)
-                lane.ring()
-                claims = []
-            for claim in claims:
-                self._start(lane, claim)
-            self._outbox.committed(claim.event for claim in claims)
+                started = limit
+            except asyncio.CancelledError:
+                # The claim may commit: its tasks must not wait for their leases to end.
+                await asyncio.gather(starting, return_exceptions=True)
+                raise
             for waiter in waiting:
                 if not waiter.done():
                     waiter.set_result(None)
-            if len(claims) == limit:
+            if started == limit:
                 lane.ring()  # there may be more
+
+    async def _claim_and_start(self, lane: Lane, limit: int) -> int:
+        claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)
+        for claim in claims:
+            self._start(lane, claim)
+        self._outbox.committed(claim.event for claim in claims)
+        return len(claims)
 
     def _start(self, lane: Lane, claim: Claim) -> None:
         lane.take(1)
-        running = Running(claim, Stop(), Progress(claim, self._outbox.tell))
+        folder = Path(self._scratch.name) / f"{claim.id}-{claim.attempt}"
+        running = Running(claim, Stop(), Progress(claim, self._outbox.tell), folder)
         self._running[claim.id] = running
         self._heart.hold(claim.id, claim.token)
         attempt = asyncio.create_task(self._attempt(lane, running))
@@ -142,7 +140,9 @@ class Runtime:
             outcome = await self._outcome(running)
             running.ending = True
             running.progress.end()
-            await self._end(running, outcome)
+            await self._endings.write(running, outcome)
+            if running.folder.exists():
+                await asyncio.to_thread(shutil.rmtree, running.folder, ignore_errors=True)
         except Exception:
             log.exception("task %s: the attempt could not be ended; its lease gives it to another worker", claim.id)
         finally:
@@ -152,9 +152,8 @@ class Runtime:
 
     async def _outcome(self, running: Running) -> Outcome:
         claim = running.claim
-        folder = Path(self._scratch.name) / f"{claim.id}-{claim.attempt}"
         try:
-            files = await self._local_files(claim, folder)
+            files = await self._local_files(running)
         except TasklineError as error:
             return Outcome.failure(
                 "error",
@@ -171,63 +170,18 @@ class Runtime:
             version=claim.version,
             params=dict(claim.params),
             files=files,
-            folder=folder,
+            folder=running.folder,
         )
         return await self._execution.run(assignment, running.progress, running.stop)
 
-    async def _local_files(self, claim: Claim, folder: Path) -> dict[str, LocalFile]:
-        found = {}
+    async def _local_files(self, running: Running) -> dict[str, LocalFile]:
+        claim, found = running.claim, {}
         for name in file_params(self._execution.schema(claim.workload)):
             if (file_id := claim.params.get(name)) is not None:
                 file = await self._files.get(claim.user_id, UUID(file_id))
-                path = await self._artifacts.local(file.key, folder)
+                path = await self._artifacts.local(file.key, running.folder)
                 found[file_id] = LocalFile(id=file_id, name=file.name, size=file.size, sha256=file.sha256, path=path)
         return found
-
-    async def _end(self, running: Running, outcome: Outcome) -> None:
-        claim = running.claim
-        kept: list[dict[str, Any]] = []
-        if outcome.kind == "succeeded":
-            kept = await self._keep_artifacts(claim, outcome)
-        event = await self._write(running, _ending(running, outcome, kept))
-        if event is not None:
-            self._outbox.committed([event])
-        elif kept and not running.void:
-            log.warning("task %s: the claim was lost before its end was written", claim.id)
-        await self._drop_scratch(claim)
-
-    async def _write(self, running: Running, ending: Ending) -> Event | None:
-        """Write an end until the database answers, or the claim is lost. The answer may have got lost: then the second try finds no claim, and the end stands."""
-        while not running.void:
-            try:
-                return await self._finish(ending)
-            except Unavailable as error:
-                log.warning("task %s: cannot write its end yet: %s", ending.id, error)
-                await asyncio.sleep(AFTER_ERROR)
-            except Unstorable as error:
-                message = {"kind": "error", "message": "The result cannot be stored.", "hint": error.detail}
-                ending = Ending(
-                    id=ending.id,
-                    attempt=ending.attempt,
-                    token=ending.token,
-                    verdict="failed",
-                    error=orjson.dumps(message).decode(),
-                )
-        return None
-
-    async def _keep_artifacts(self, claim: Claim, outcome: Outcome) -> list[dict[str, Any]]:
-        kept = []
-        for file in outcome.artifacts:
-            # A folder of its own for each claim: an attempt that was given up can never overwrite what another one made.
-            key = f"tasks/{claim.id}/{claim.attempt}-{claim.token}/{file.name}"
-            await self._artifacts.upload(key, file.path)
-            kept.append({"name": file.name, "media_type": file.media_type, "size": file.size, "key": key})
-        return kept
-
-    async def _drop_scratch(self, claim: Claim) -> None:
-        folder = Path(self._scratch.name) / f"{claim.id}-{claim.attempt}"
-        if folder.exists():
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _keep_marks(self) -> None:
         while True:
@@ -245,37 +199,12 @@ class Runtime:
         running = self._running.get(task_id)
         if running is not None and running.claim.token == token and not running.ending:
             log.warning("task %s: the claim was lost; stopping its work", task_id)
-            self._void(running)
+            running.give_up()
 
     def _fence(self) -> None:
         self._execution.kill_all()
-        self._loop.call_soon_threadsafe(self._void_all)
+        self._loop.call_soon_threadsafe(self._give_up_all)
 
-    def _void_all(self) -> None:
+    def _give_up_all(self) -> None:
         for running in self._running.values():
-            self._void(running)
-
-    def _void(self, running: Running) -> None:
-        running.void = True
-        running.stop.abandon()
-
-
-def _ending(running: Running, outcome: Outcome, kept: list[dict[str, Any]]) -> Ending:
-    claim = running.claim
-    released = running.releasing and outcome.kind == "cancelled"
-    return Ending(
-        id=claim.id,
-        attempt=claim.attempt,
-        token=claim.token,
-        verdict="released" if released else outcome.kind,
-        retry_after=backoff(claim.attempt) if outcome.retry_after is None else outcome.retry_after,
-        summary=outcome.summary,
-        result=_text(outcome.result),
-        error=_text(outcome.error),
-        artifacts=_text(kept or None),
-        log=_text([{"at": line.at, "level": line.level, "text": line.text} for line in outcome.log] or None),
-    )
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+            running.give_up()

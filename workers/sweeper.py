@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -24,12 +24,12 @@ WATERMARK: Final = 1_000  # hints that the broker is kept topped up to
 
 
 class Sweeper:
-    """One runs in every worker; they do not get in each other's way."""
+    """One runs in every worker; they do not get in each other's way. `held` gives the tokens of the claims that this worker runs: it never reaps those."""
 
     def __init__(
         self,
         *,
-        worker_id: UUID,
+        held: Callable[[], Collection[UUID]],
         lanes: Sequence[str],
         db: Database,
         moves: Moves,
@@ -37,7 +37,7 @@ class Sweeper:
         outbox: Outbox,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._worker_id = worker_id
+        self._held = held
         self._lanes = lanes
         self._db = db
         self._moves = moves
@@ -66,7 +66,7 @@ class Sweeper:
         """Take over tasks whose leases have ended; but only after a whole lease of unbroken contact, else a frozen database would make the living look dead."""
         if not self._contact.unbroken_for(LEASE):
             return ()
-        events = await self._moves.reap(self._worker_id)
+        events = await self._moves.reap(self._held())
         self._outbox.committed(events)
         if events:
             log.warning("%d tasks were taken from workers that no longer answer", len(events))

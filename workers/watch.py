@@ -17,7 +17,15 @@ class Watch:
     `reason` is why the attempt was asked to end: the first reason stays. What a function returned before it was asked counts; afterwards it does not.
     """
 
-    def __init__(self, stop: Stop, seconds: float, *, interrupt: Callable[[], None], kill: Callable[[], None], grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        stop: Stop,
+        seconds: float,
+        *,
+        interrupt: Callable[[], None],
+        kill: Callable[[], None],
+        grace: float = GRACE,
+    ) -> None:
         self.reason: Reason | None = None
         self._stop = stop
         self._seconds = seconds
@@ -34,6 +42,10 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The work has ended: whatever comes now comes too late."""
         self._ended = True
         if self._timer is not None:
             self._timer.cancel()

@@ -20,11 +20,12 @@ WRONG_PASSWORDS = "10/minute"
 class Limits:
     """Rates are strings such as "20/minute": a window opens with the first try and takes that many until it closes."""
 
-    def __init__(self, *, sign_ups: str, sign_ins: str) -> None:
+    def __init__(self, *, sign_ups: str, sign_ins: str, requests: str) -> None:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._sign_ups = parse(sign_ups)
         self._sign_ins = parse(sign_ins)
         self._wrong = parse(WRONG_PASSWORDS)
+        self._requests = parse(requests)
 
     async def sign_up(self, address: str) -> None:
         """Count a sign-up. Raises `TooMany`."""
@@ -36,6 +37,10 @@ class Limits:
         await self._count(self._sign_ins, "sign-in", network)
         # Counted before the password is looked at: tries that run at the same time must not all pass.
         await self._count(self._wrong, "wrong-password", network, username_key)
+
+    async def request(self, user_id: int) -> None:
+        """Count a request of somebody signed in. Raises `TooMany`."""
+        await self._count(self._requests, "request", str(user_id))
 
     async def signed_in(self, address: str, username_key: str) -> None:
         """The password was right: its tries were no guesses."""

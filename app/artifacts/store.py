@@ -63,6 +63,7 @@ class ArtifactStore:
             if not path.is_file():
                 raise NotFound("The file is gone.")
             return path
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / Path(key).name
         with path.open("wb") as copy:
             async for chunk in await self.read(key):

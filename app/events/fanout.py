@@ -31,7 +31,9 @@ class Fanout:
         self._seal = Seal(key)
         self._redis = None if urlsplit(url).scheme == "memory" else RedisBackend(url)
         # broadcaster calls the methods that RedisBackend has; its base class is no more than their list.
-        self._broadcast = Broadcast(backend=cast(BroadcastBackend, self._redis)) if self._redis else Broadcast("memory://")
+        self._broadcast = (
+            Broadcast(backend=cast("BroadcastBackend", self._redis)) if self._redis else Broadcast("memory://")
+        )
         self._said_at = float("-inf")
 
     async def open(self) -> None:
@@ -52,7 +54,9 @@ class Fanout:
         by_user: dict[int, list[Frame]] = {}
         for frame in frames:
             by_user.setdefault(frame.user_id, []).append(frame)
-        await self._send([(self._channel(user), self._seal.frames(self.epoch, user, some)) for user, some in by_user.items()])
+        await self._send(
+            [(self._channel(user), self._seal.frames(self.epoch, user, some)) for user, some in by_user.items()]
+        )
 
     @contextlib.asynccontextmanager
     async def subscribe(self, user_id: int) -> AsyncIterator[AsyncIterator[list[Frame] | Gap]]:
@@ -71,7 +75,7 @@ class Fanout:
         """Call `heed` for every signal of a topic, until cancelled. Signals may be lost: whoever needs them all checks the database too."""
         async with self._broadcast.subscribe(self._topic(topic)) as subscriber:
             while True:
-                message = (await subscriber.get()).message
+                message = await _next(subscriber)
                 if message != GAP and (payload := self._seal.open_signal(message)) is not None:
                     try:
                         await heed(payload)
@@ -83,7 +87,7 @@ class Fanout:
         if self._redis is None:
             yield Gap()  # in memory a subscription is in force at once
         while True:
-            message = (await subscriber.get()).message
+            message = await _next(subscriber)
             if message == GAP:
                 yield Gap()
             elif frames := self._seal.open_frames(message, self.epoch, user_id):
@@ -106,3 +110,9 @@ class Fanout:
 
     def _topic(self, topic: str) -> str:
         return f"{self._deployment}:signal:{topic}"
+
+
+async def _next(subscriber: Any) -> bytes:
+    # broadcaster's annotation says str; it hands on what was published.
+    message: bytes = (await subscriber.get()).message
+    return message

@@ -2,14 +2,13 @@
 
 import orjson
 
-from app.events.hub import Welcome
-from app.events.model import Snapshot
+from app.events.model import Position, Snapshot
 
 
-def welcome_frame(welcome: Welcome, user_id: int, username: str) -> str:
+def welcome_frame(position: Position, user_id: int, username: str) -> str:
     """Whose events these are, and where the log stands."""
     user = {"id": user_id, "username": username}
-    return orjson.dumps({"type": "welcome", "epoch": welcome.epoch, "seq": welcome.seq, "user": user}).decode()
+    return orjson.dumps({"type": "welcome", "epoch": position.epoch, "seq": position.seq, "user": user}).decode()
 
 
 def reset_frame(snapshot: Snapshot) -> str:

@@ -3,167 +3,167 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from app.errors import Unavailable
 from app.events.fanout import Fanout
-from app.events.feed import PAGE, RETRY_FIRST, RETRY_MOST, Feed, Listener
-from app.events.model import Frame, Log, OutOfRange, Snapshot
+from app.events.feed import Feed
+from app.events.follower import Follower
+from app.events.model import Frame, Log
+from app.events.retry import pauses
 
 log = logging.getLogger(__name__)
 
 LINGER: Final = 5.0  # seconds that a feed outlives its last follower: a page that loads anew finds it warm
-
-
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """The first item: where the log stands."""
-
-    epoch: str
-    seq: int
+RECHECK: Final = 5.0  # seconds
+GRACE: Final = 0.1  # seconds
 
 
 class Hub:
-    """One a process. `recheck` seconds lie between two looks at every followed user's position: what the broker lost is late by so much at most."""
+    """One a process.
 
-    def __init__(self, events: Log, fanout: Fanout, *, recheck: float = 5.0, grace: float = 0.1) -> None:
+    Every `recheck` seconds it compares all followed users with the log: what the broker lost is late by so much at most. An event that arrives before its
+    predecessors waits `grace` seconds for them before the log is read.
+    """
+
+    def __init__(self, events: Log, fanout: Fanout, *, recheck: float = RECHECK, grace: float = GRACE) -> None:
         self._log = events
         self._fanout = fanout
         self._recheck = recheck
         self._grace = grace
         self._feeds: dict[int, Feed] = {}
-        self._closing: dict[int, asyncio.TimerHandle] = {}
-        self._closed = asyncio.Event()
+        self._lingering: dict[int, asyncio.TimerHandle] = {}
+        self._doubtful: set[Feed] = set()
+        self._doubts = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def epoch(self) -> str:
+        """Which history this is, as of the last check."""
+        return self._fanout.epoch
 
     async def open(self) -> None:
-        """Start the recheck."""
-        self._keep(asyncio.create_task(self._recheck_for_ever()))
+        """Start to compare feeds with the log."""
+        self._keep(asyncio.create_task(self._watch()))
 
     async def close(self) -> None:
-        """Every follower's iteration ends."""
-        self._closed.set()
-        for timer in self._closing.values():
+        """Every follower ends."""
+        self._closed = True
+        for timer in self._lingering.values():
             timer.cancel()
-        for feed in list(self._feeds.values()):
-            for listener in feed.listeners:
-                listener.news.set()
-            await feed.close()
+        feeds = list(self._feeds.values())
+        for feed in feeds:
+            _end(feed)
         self._feeds.clear()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *(feed.close() for feed in feeds), return_exceptions=True)
 
     def deliver_local(self, frames: Sequence[Frame]) -> None:
-        """Hand over events that this process committed a moment ago, without the way through the broker."""
+        """Hand over events that this process committed a moment ago, and progress, without the way through the broker."""
         for frame in frames:
             if feed := self._feeds.get(frame.user_id):
                 feed.arrive((frame,))
 
-    @contextlib.asynccontextmanager
-    async def follow(self, user_id: int, after: int | None = None, epoch: str | None = None) -> AsyncIterator["AsyncIterator[Welcome | Snapshot | Frame]"]:
-        """A `Welcome`, then the frames after `after` (None: from now on). A `Snapshot` where one cannot resume: start anew from it.
-
-        The iteration ends when the hub closes.
-        """
+    @contextlib.contextmanager
+    def follow(self, user_id: int, after: int | None = None, epoch: str | None = None) -> Iterator[Follower]:
+        """The user's events after number `after` of `epoch`; None: from now on."""
         feed = self._feed(user_id)
-        listener = Listener()
-        feed.listeners.add(listener)
+        follower = Follower(feed, self._log, self._adopt, after, epoch)
+        feed.followers.add(follower)
+        if self._closed:
+            follower.end()
         try:
-            await asyncio.shield(feed.ready)
-            yield self._items(feed, listener, after, epoch)
+            yield follower
         finally:
-            feed.listeners.discard(listener)
-            if not feed.listeners and not self._closed.is_set():
-                loop = asyncio.get_running_loop()
-                self._closing[user_id] = loop.call_later(LINGER, self._let_go, feed)
-
-    async def _items(self, feed: Feed, listener: Listener, after: int | None, epoch: str | None) -> AsyncIterator[Welcome | Snapshot | Frame]:
-        generation = feed.generation
-        cursor = feed.head if after is None else after
-        yield Welcome(feed.epoch, feed.head)
-        must_reset = after is not None and epoch is not None and epoch != feed.epoch
-        while not self._closed.is_set():
-            listener.news.clear()
-            if must_reset or generation != feed.generation:
-                generation, must_reset = feed.generation, False
-                snapshot = await self._snapshot(feed.user_id)
-                if snapshot is None:
-                    return
-                cursor = snapshot.seq
-                yield snapshot
-                continue
-            frames = feed.since(cursor)
-            if frames is None or cursor > feed.head:
-                try:
-                    frames = await self._read(feed.user_id, cursor)
-                except OutOfRange:
-                    must_reset = True
-                    continue
-            for frame in frames:
-                cursor = frame.seq or cursor
-                yield frame
-            while listener.progress:
-                yield listener.progress.pop(next(iter(listener.progress)))
-            if not frames:
-                await listener.news.wait()
-
-    async def _read(self, user_id: int, after: int) -> list[Frame]:
-        wait = RETRY_FIRST
-        while not self._closed.is_set():
-            try:
-                return await self._log.since(user_id, after, PAGE)
-            except Unavailable:
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, RETRY_MOST)
-        return []
-
-    async def _snapshot(self, user_id: int) -> Snapshot | None:
-        wait = RETRY_FIRST
-        while not self._closed.is_set():
-            try:
-                return await self._log.snapshot(user_id)
-            except Unavailable:
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, RETRY_MOST)
-        return None
+            feed.followers.discard(follower)
+            if not feed.followers and self._feeds.get(user_id) is feed:
+                self._lingering[user_id] = asyncio.get_running_loop().call_later(LINGER, self._drop, feed)
 
     def _feed(self, user_id: int) -> Feed:
-        if timer := self._closing.pop(user_id, None):
+        if timer := self._lingering.pop(user_id, None):
             timer.cancel()
-        if user_id not in self._feeds:
-            self._feeds[user_id] = Feed(user_id, self._log, self._fanout, grace=self._grace)
-        return self._feeds[user_id]
+        feed = self._feeds.get(user_id)
+        if feed is None:
+            feed = Feed(user_id, self._log, self._fanout, grace=self._grace, doubt=self._doubt, broken=self._drop)
+            self._feeds[user_id] = feed
+        return feed
 
-    def _let_go(self, feed: Feed) -> None:
-        self._closing.pop(feed.user_id, None)
-        del self._feeds[feed.user_id]
+    def _drop(self, feed: Feed) -> None:
+        """Stop a feed that nobody follows or that broke; followers of a broken one end, and their clients come back to a new one."""
+        if self._feeds.get(feed.user_id) is feed:
+            del self._feeds[feed.user_id]
+            if timer := self._lingering.pop(feed.user_id, None):
+                timer.cancel()
+        self._doubtful.discard(feed)
+        _end(feed)
         self._keep(asyncio.create_task(feed.close()))
 
-    async def _recheck_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._recheck)
-            try:
-                await self._check()
-            except Unavailable as error:
-                log.debug("recheck put off: %s", error)
+    def _doubt(self, feed: Feed) -> None:
+        """Compare the feed with the log at once, together with all others that ask for it meanwhile."""
+        self._doubtful.add(feed)
+        self._doubts.set()
 
-    async def _check(self) -> None:
-        epoch = await self._log.epoch()
-        self._fanout.epoch = epoch
-        feeds = [feed for feed in self._feeds.values() if feed.ready.done()]
+    def _adopt(self, epoch: str) -> None:
+        """The database is of another epoch: every follower starts anew."""
+        if epoch != self._fanout.epoch:
+            log.warning(
+                "the events are of epoch %s now, no longer of %s: all followers start anew", epoch, self._fanout.epoch
+            )
+            self._fanout.epoch = epoch
+            for feed in self._feeds.values():
+                feed.forget()
+                self._doubt(feed)
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        waits = pauses()
+        due = loop.time()
+        while True:
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._doubts.wait()
+            except TimeoutError:
+                pass
+            full = loop.time() >= due
+            feeds = set(self._feeds.values()) if full else self._doubtful
+            self._doubtful = set()
+            self._doubts.clear()
+            try:
+                if full:
+                    self._adopt(await self._log.epoch())
+                    due = loop.time() + self._recheck
+                await self._compare(feeds)
+                waits = pauses()
+            except Exception as error:  # without this task nothing that is lost would ever be found
+                if not isinstance(error, Unavailable):
+                    log.exception("events could not be compared with the log")
+                self._doubtful |= {feed for feed in feeds if self._feeds.get(feed.user_id) is feed}
+                self._doubts.set()
+                await asyncio.sleep(next(waits))
+
+    async def _compare(self, feeds: Collection[Feed]) -> None:
         if not feeds:
             return
+        epoch = self._fanout.epoch
+        heads = {feed: feed.head for feed in feeds}
         positions = await self._log.positions([feed.user_id for feed in feeds])
-        for feed in feeds:
+        if self._fanout.epoch != epoch:
+            return  # adopted meanwhile, and all are in doubt again
+        for feed, head in heads.items():
             seq = positions.get(feed.user_id, 0)
-            if epoch != feed.epoch:
-                feed.reset(epoch, seq)
-            elif seq > feed.head:
-                feed.fall_behind()
+            if feed.head is None:
+                feed.start(epoch, seq)
+            else:
+                feed.compare(seq, head)
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _end(feed: Feed) -> None:
+    for follower in list(feed.followers):
+        follower.end()

@@ -117,16 +117,18 @@ class RedisBackend:
     async def _listen(self) -> None:
         waits = pauses()
         while True:
-            connection = self._connections.make_connection()
+            connection: AbstractConnection = self._connections.make_connection()  # type: ignore[no-untyped-call]
             try:
-                await connection.connect()
+                await connection.connect()  # type: ignore[no-untyped-call]
                 waits = pauses()
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._ask(connection))
                     both.create_task(self._hear(connection))
             except Exception as error:  # noqa: BLE001  whatever it is, nobody else would connect again
                 causes = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-                log.warning("events from Redis are interrupted: %s", "; ".join(str(cause) or repr(cause) for cause in causes))
+                log.warning(
+                    "events from Redis are interrupted: %s", "; ".join(str(cause) or repr(cause) for cause in causes)
+                )
             finally:
                 self._subscribed.clear()
                 await connection.disconnect(nowait=True)

@@ -17,6 +17,7 @@ from app.tasks.model import LONGEST_NAME, Draft, Event, Task, new_id
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
+from app.tasks.quota import Quota
 from app.tasks.store import TaskStore
 
 LONGEST_KEY: Final = 255  # characters of an idempotency key
@@ -54,6 +55,7 @@ class Tasks:
         store: TaskStore,
         catalogue: Catalogue,
         params: ParamsChecker,
+        quota: Quota,
         outbox: Outbox,
         signal_cancel: Callable[[UUID], Awaitable[None]],
     ) -> None:
@@ -61,17 +63,19 @@ class Tasks:
         self._store = store
         self._catalogue = catalogue
         self._params = params
+        self._quota = quota
         self._outbox = outbox
         self._signal_cancel = signal_cancel
         self._submits: Batcher[Draft, Event | None] = Batcher(moves.submit, singly=(Unstorable,))
 
     async def submit(self, user_id: int, submission: Submission) -> Accepted:
-        """Accept a task, or find the one that the same key made. Raises `Invalid`, with the fields that are wrong; `Unavailable`."""
+        """Accept a task, or find the one that the same key made. Raises `Invalid`, with the fields that are wrong; `TooMany`; `Unavailable`."""
         workload = await self._checked(user_id, submission)
         draft = _draft(user_id, submission, workload)
         # The key is looked up first, so that a repeat is answered whatever has become of limits and params since.
         if draft.key is not None and (found := await self._repeated(draft)):
             return found
+        await self._quota.take(user_id)
         event = await self._submits(draft)
         if event is None:
             return await self._repeated(draft) or await self._gone(draft)

@@ -1,6 +1,6 @@
 """The moves of a task: every write, each conditional, each with its event in the same commit. Both databases implement them; one suite tests both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -38,6 +38,6 @@ class Moves(Protocol):
         """Keep progress where the claim still holds."""
         ...
 
-    async def reap(self, worker: UUID, *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
-        """Take tasks from dead workers: leases that end within `ahead` seconds, other than `worker`'s own."""
+    async def reap(self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
+        """Take tasks from dead workers: leases that end within `ahead` seconds, but never the claims of which the caller holds the tokens."""
         ...

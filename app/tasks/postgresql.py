@@ -4,7 +4,7 @@ Order is by data dependence only: the stream is bumped FROM the moved rows, and 
 statement abort (NULL seq) instead of losing the event. Locks are taken on tasks by id, then on streams by user: any other order deadlocks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -108,7 +108,7 @@ WHERE tasks.id = k.id AND tasks.claim = i.claim AND tasks.state = 'running'"""
 
 REAP: Final = f"""
 WITH k AS MATERIALIZED (
-  SELECT id FROM tasks WHERE state = 'running' AND lease_until < clock_timestamp() + $3 * interval '1 s' AND worker_id IS DISTINCT FROM $1
+  SELECT id FROM tasks WHERE state = 'running' AND lease_until < clock_timestamp() + $3 * interval '1 s' AND claim <> ALL($1::uuid[])
   ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED),
 t AS (UPDATE tasks SET
     state = CASE WHEN tasks.cancel_requested_at IS NOT NULL THEN 'cancelled' WHEN tasks.lost + 1 >= {MOST_LOST} THEN 'failed' ELSE 'queued' END,
@@ -201,8 +201,8 @@ class PostgresMoves:
     async def mark(self, marks: Sequence[Mark]) -> None:
         await self._db.hot(MARK, *_columns(marks, "id", "token", "fraction", "message"))
 
-    async def reap(self, worker: UUID, *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
-        return [_event(row) for row in await self._db.hot(REAP, worker, limit, ahead, LOST_ERROR)]
+    async def reap(self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
+        return [_event(row) for row in await self._db.hot(REAP, list(held), limit, ahead, LOST_ERROR)]
 
 
 def _columns(items: Sequence[Any], *names: str) -> list[list[Any]]:

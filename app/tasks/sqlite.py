@@ -4,7 +4,7 @@ There are no data-modifying CTEs here; the one writer makes the transaction as a
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -58,7 +58,7 @@ UPDATE tasks SET
   lease_until = NULL, claim = NULL, worker_id = NULL,
   finished_at = CASE WHEN cancel_requested_at IS NOT NULL OR lost + 1 >= {MOST_LOST} THEN ?1 END,
   error = CASE WHEN cancel_requested_at IS NULL AND lost + 1 >= {MOST_LOST} THEN ?2 END
-WHERE id IN (SELECT id FROM tasks WHERE state = 'running' AND lease_until < ?3 AND worker_id IS NOT ?4 ORDER BY id LIMIT ?5) RETURNING *"""
+WHERE id IN (SELECT id FROM tasks WHERE state = 'running' AND lease_until < ?3 AND claim NOT IN (SELECT value FROM json_each(?4)) ORDER BY id LIMIT ?5) RETURNING *"""
 
 
 class SqliteMoves:
@@ -177,10 +177,12 @@ class SqliteMoves:
         async with self._db.transaction():
             await self._db.hot(sql, _batch(marks, "id", "token", "fraction", "message"))
 
-    async def reap(self, worker: UUID, *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
+    async def reap(self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
         now = _now()
         async with self._db.transaction():
-            rows = await self._db.hot(REAP, now, LOST_ERROR, now + timedelta(seconds=ahead), worker, limit)
+            rows = await self._db.hot(
+                REAP, now, LOST_ERROR, now + timedelta(seconds=ahead), orjson.dumps(list(held)).decode(), limit
+            )
             return await self._append(rows, now, _outcome)
 
     async def _append(

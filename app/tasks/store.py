@@ -67,13 +67,12 @@ class TaskStore:
         row = await self._db.fetch_one(sql, {"user": user_id, "key": key})
         return (UUID(str(row["task_id"])), bytes(row["body"])) if row else None
 
-    async def waiting(self, user_id: int) -> int:
-        """How many of the user's tasks are queued."""
-        return int(
-            await self._db.fetch_val(
-                "SELECT count(*) FROM tasks WHERE user_id = :user AND state = 'queued'", {"user": user_id}
-            )
+    async def waiting(self, user_id: int, most: int) -> int:
+        """How many of the user's tasks are queued, counted up to `most`."""
+        sql = (
+            "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE user_id = :user AND state = 'queued' LIMIT :most) waiting"
         )
+        return int(await self._db.fetch_val(sql, {"user": user_id, "most": most}))
 
     async def ahead(self, task: Task) -> int:
         """How many due tasks of the same lane a worker would take before `task`."""

@@ -24,10 +24,12 @@ async def identify(connection: HTTPConnection) -> Identity | None:
 
 
 async def require(connection: HTTPConnection) -> Identity:
-    """Whom the request acts for. Raises `Unauthenticated`: 401 for the API, the login page for a page."""
+    """Whom the request acts for. Raises `Unauthenticated` (401 for the API, the login page for a page) and `TooMany`."""
     identity = await identify(connection)
     if identity is None:
         raise Unauthenticated
+    resources: Resources = connection.app.state.resources
+    await resources.limits.request(identity.user_id)
     return identity
 
 

@@ -1,22 +1,18 @@
 """`/ws`: a user's events as they happen. The client need not say anything; what it may say is answered here."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import orjson
-from starlette.responses import Response
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.errors import Forbidden, Invalid, TasklineError, Unauthenticated
-from app.events.frames import reset_frame, welcome_frame
-from app.events.hub import Welcome
-from app.events.model import Frame, Snapshot
+from app.accounts import Identity
+from app.errors import Forbidden
+from app.events.follower import Follower
 from app.resources import Resources
 from app.web import auth
-from app.web.errors import answer
+from app.web.following import asked_position, text_of
 from app.web.sockets import Sockets
 
 PROTOCOL: Final = "taskline.v1"
@@ -24,96 +20,103 @@ SESSION_ENDED: Final = 4001
 TOO_SLOW: Final = 4008
 TOO_MANY: Final = 4009
 FLOODING: Final = 4013
-RESTARTING: Final = 1012
 TOO_BIG: Final = 1009
+RESTARTING: Final = 1012
 
 LARGEST_FRAME: Final = 4096  # bytes from a client
-SEND_WITHIN: Final = 10.0  # seconds for the client to take a frame
 FRAMES_A_SECOND: Final = 20.0  # from a client, on average
 FRAMES_AT_ONCE: Final = 60.0
+SEND_WITHIN: Final = 10.0  # seconds for the client to take a frame
+CLOSE_WITHIN: Final = 20.0  # seconds for the client to take the closing frame
+NOT_UNDERSTOOD: Final = '{"type":"error","message":"Send {\\"type\\": \\"ping\\"} or {\\"type\\": \\"echo\\", \\"data\\": …}, or nothing at all."}'
 
 
 async def live(websocket: WebSocket) -> None:
-    """Refused before it is accepted (401, 403, 422), or accepted with the subprotocol where that was offered."""
-    try:
-        identity, after, epoch = await _admit(websocket)
-    except TasklineError as error:
-        await _deny(websocket, await answer(websocket, error))
-        return
-    await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in websocket.scope["subprotocols"] else None)
-    socket = Socket(websocket)
+    """Refused before it is accepted (401, 403, 422), or accepted, with the subprotocol where that was offered."""
+    if not auth.allowed_origin(websocket):
+        raise Forbidden
+    identity = await auth.require(websocket)
+    after, epoch = asked_position(websocket.query_params)
+    await websocket.accept(PROTOCOL if PROTOCOL in websocket.scope["subprotocols"] else None)
+    resources: Resources = websocket.app.state.resources
     sockets: Sockets = websocket.app.state.sockets
-    with sockets.add(identity, socket.end_session) as fits:
-        if not fits:
-            await socket.close(TOO_MANY, "too many sockets of this user")
-            return
-        resources: Resources = websocket.app.state.resources
-        async with resources.hub.follow(identity.user_id, after, epoch) as items:
-            sending = asyncio.create_task(socket.send_all(items, identity))
-            try:
-                await socket.receive_all()
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+    with resources.hub.follow(identity.user_id, after, epoch) as follower:
+        socket = Socket(websocket, follower, identity)
+        with sockets.add(identity, socket.end_session) as fits:
+            if not fits:
+                socket.end(TOO_MANY)
+            await socket.serve()
 
 
 class Socket:
-    """One accepted websocket: two tasks, one that sends and one that receives."""
+    """An accepted websocket: it sends what the follower yields, and a second task answers the client.
 
-    def __init__(self, websocket: WebSocket) -> None:
+    Whatever ends it ends the follower, so that one place closes.
+    """
+
+    __slots__ = ("_credit", "_credited_at", "_follower", "_identity", "_receiving", "_websocket", "_why")
+
+    def __init__(self, websocket: WebSocket, follower: Follower, identity: Identity) -> None:
         self._websocket = websocket
+        self._follower = follower
+        self._identity = identity
+        self._receiving: asyncio.Task[None] | None = None
+        self._why: int | None = RESTARTING  # closing code; None once the client has left
         self._credit = FRAMES_AT_ONCE
         self._credited_at = time.monotonic()
-        self._closing: asyncio.Task[None] | None = None
 
-    async def send_all(self, items: AsyncIterator[Welcome | Snapshot | Frame], identity: auth.Identity) -> None:
-        """What the hub brings, until it closes or the client does not take it."""
-        async for item in items:
-            if isinstance(item, Frame):
-                text = item.text
-            elif isinstance(item, Welcome):
-                text = welcome_frame(item, identity.user_id, identity.username)
-            else:
-                text = reset_frame(item)
-            if not await self._send(text):
-                return
-        await self.close(RESTARTING, "the server restarts")
+    async def serve(self) -> None:
+        """Until one side has closed."""
+        try:
+            async for item in self._follower:
+                await self._send(text_of(item, self._identity))
+                if self._receiving is None:  # the welcome comes first
+                    self._receiving = asyncio.create_task(self._receive())
+            await self._close()
+        finally:
+            if self._receiving is not None:
+                self._receiving.cancel()
+                await asyncio.gather(self._receiving, return_exceptions=True)
 
-    async def receive_all(self) -> None:
-        """What the client says, until it leaves."""
-        with contextlib.suppress(WebSocketDisconnect):
-            while True:
-                text = await self._websocket.receive_text()
-                if len(text.encode()) > LARGEST_FRAME:
-                    await self.close(TOO_BIG, "a frame may have 4 KiB")
-                    return
-                if not self._afford():
-                    await self.close(FLOODING, "too many frames")
-                    return
-                if not await self._send(_reply(text)):
-                    return
+    def end(self, why: int | None) -> None:
+        """Close with this code, unless it is closing already; None: the client has left."""
+        if not self._follower.ended:
+            self._why = why
+            self._follower.end()
 
     def end_session(self) -> None:
-        """The session ended: tell the client not to come back with it."""
-        self._closing = asyncio.create_task(self.close(SESSION_ENDED, "the session has ended"))
+        """The session has ended: the client is not to come back with it."""
+        self.end(SESSION_ENDED)
 
-    async def close(self, code: int, reason: str) -> None:
-        """Close, whoever has closed before."""
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-            async with asyncio.timeout(SEND_WITHIN):
-                if self._websocket.application_state is WebSocketState.CONNECTED:
-                    await self._websocket.close(code, reason)
+    async def _receive(self) -> None:
+        while not self._follower.ended:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                self.end(None)
+            elif len(said := message.get("bytes") or (message.get("text") or "").encode()) > LARGEST_FRAME:
+                self.end(TOO_BIG)
+            elif not self._afford():
+                self.end(FLOODING)
+            else:
+                await self._send(_answer(said))
 
-    async def _send(self, text: str) -> bool:
+    async def _send(self, text: str) -> None:
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                await self._websocket.send_text(text)
+                await self._websocket.send({"type": "websocket.send", "text": text})
         except TimeoutError:
-            await self.close(TOO_SLOW, "the client does not read")
-            return False
-        except (RuntimeError, WebSocketDisconnect):
-            return False
-        return True
+            self.end(TOO_SLOW)
+        except WebSocketDisconnect:
+            self.end(None)
+
+    async def _close(self) -> None:
+        if self._why is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._websocket.close(self._why)
+        except (TimeoutError, WebSocketDisconnect):
+            return  # it does not even read that; the server cuts the connection
 
     def _afford(self) -> bool:
         now = time.monotonic()
@@ -122,35 +125,17 @@ class Socket:
         return self._credit >= 0
 
 
-def _reply(text: str) -> str:
+def _answer(said: bytes) -> str:
     try:
-        said = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        said = None
-    match said:
-        case {"type": "ping", **rest}:
-            answer = {"type": "pong", **({"id": rest["id"]} if "id" in rest else {})}
-        case {"type": "echo", "data": data}:
-            answer = {"type": "echo", "data": data}
-        case _:
-            answer = {"type": "error", "message": 'A frame is JSON: {"type": "ping"} or {"type": "echo", "data": …}.'}
-    return orjson.dumps(answer).decode()
-
-
-async def _admit(websocket: WebSocket) -> tuple[auth.Identity, int | None, str | None]:
-    if not auth.allowed_origin(websocket):
-        raise Forbidden
-    identity = await auth.identify(websocket)
-    if identity is None:
-        raise Unauthenticated
-    after = websocket.query_params.get("after")
-    if after is not None and not (after.isdecimal() and len(after) <= 18):
-        raise Invalid(fields={"after": "takes the seq of the last event that was seen, or 0"})
-    return identity, int(after) if after is not None else None, websocket.query_params.get("epoch")
-
-
-async def _deny(websocket: WebSocket, response: Response) -> None:
-    if "websocket.http.response" in websocket.scope.get("extensions", {}):
-        await websocket.send_denial_response(response)
-    else:
-        await websocket.close()
+        match orjson.loads(said):
+            case {"type": "ping", "id": name}:
+                answer: dict[str, Any] = {"type": "pong", "id": name}
+            case {"type": "ping"}:
+                answer = {"type": "pong"}
+            case {"type": "echo", "data": data}:
+                answer = {"type": "echo", "data": data}
+            case _:
+                return NOT_UNDERSTOOD
+        return orjson.dumps(answer).decode()
+    except ValueError:
+        return NOT_UNDERSTOOD

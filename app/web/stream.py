@@ -1,31 +1,32 @@
 """Events over plain HTTP: pages of the log, and a stream of server-sent events with the websocket's frames."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app.accounts import Identity
-from app.errors import Conflict, Invalid
-from app.events.frames import reset_frame, welcome_frame
-from app.events.hub import Welcome
-from app.events.model import OutOfRange, Snapshot
+from app.errors import Conflict, TooMany
+from app.events.follower import Follower
+from app.events.model import Frame, OutOfRange, Position, Snapshot
 from app.web.api import limit, resources
 from app.web.auth import require
+from app.web.following import asked_position, sequence_number, text_of
 from app.web.sockets import Sockets
 
 MOST_LISTED: Final = 500
 HEARTBEAT: Final = 15.0  # seconds; proxies close what is silent for longer
+SEND_WITHIN: Final = 10.0  # seconds for the client to take an event
+RETRY: Final = b"retry: 2000\n\n"  # ms until a browser comes back
 
 
 async def list_events(request: Request) -> Response:
-    """`GET /events?after=&limit=`: `next` is the `after` of the following page, null at the end."""
+    """`GET /events`: `next` is the `after` of the following page, null at the end. 409 where the log does not reach back to `after`."""
     user = await require(request)
-    after, most = _after(request.query_params.get("after", "0")), limit(request, 100, MOST_LISTED)
+    after, most = sequence_number(request.query_params.get("after", "0")), limit(request, 100, MOST_LISTED)
     log = resources(request).log
-    epoch = await log.epoch()
     try:
         frames = await log.since(user.user_id, after, most + 1)
     except OutOfRange:
@@ -33,70 +34,82 @@ async def list_events(request: Request) -> Response:
             "The log does not reach back to there, or not that far yet.",
             hint="List the tasks, then go on from the newest event.",
         ) from None
-    following = frames[most - 1].seq if len(frames) > most else None
+    following = frames[most - 1].seq if len(frames) > most else "null"
     items = ",".join(frame.text for frame in frames[:most])
     return Response(
-        f'{{"epoch":"{epoch}","items":[{items}],"next":{following or "null"}}}', media_type="application/json"
+        f'{{"epoch":"{await log.epoch()}","items":[{items}],"next":{following}}}', media_type="application/json"
     )
 
 
 async def stream_events(request: Request) -> Response:
-    """`GET /events/stream`: each event's id is `seq@epoch`, so that `Last-Event-ID` resumes as the websocket's `after` and `epoch` do."""
+    """`GET /events/stream`: an event's id is `seq@epoch`; `Last-Event-ID` resumes as the websocket's `after` and `epoch` do."""
     user = await require(request)
-    resume = request.headers.get("last-event-id") or _asked(request)
-    seq, _, epoch = resume.partition("@")
-    after = _after(seq) if resume else None
-    return StreamingResponse(_events(request, user, after, epoch or None), media_type="text/event-stream")
+    after, epoch = asked_position(request.query_params)
+    if last := request.headers.get("last-event-id"):
+        seq, _, epoch = last.partition("@")
+        after = sequence_number(seq)
+    return EventStream(request, user, after, epoch)
 
 
-async def _events(request: Request, user: Identity, after: int | None, epoch: str | None) -> AsyncIterator[str]:
-    sockets: Sockets = request.app.state.sockets
-    ended = asyncio.Event()
-    with sockets.add(user, ended.set) as fits:
-        if not fits:
-            yield "event: error\ndata: too many streams and sockets of this user\n\n"
-            return
-        async with resources(request).hub.follow(user.user_id, after, epoch) as items:
-            current, seq = epoch or "", after
-            waiting = asyncio.ensure_future(ended.wait())
-            following = asyncio.ensure_future(anext(items))
+class EventStream(Response):
+    """Server-sent events, until the client leaves, its session ends or the server restarts."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, request: Request, user: Identity, after: int | None, epoch: str | None) -> None:
+        super().__init__(headers={"x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._hub = resources(request).hub
+        self._sockets: Sockets = request.app.state.sockets
+        self._user = user
+        self._after = after
+        self._epoch = epoch
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send until it ends. Raises `TooMany` before anything is sent."""
+        with (
+            self._hub.follow(self._user.user_id, self._after, self._epoch) as follower,
+            self._sockets.add(self._user, follower.end) as fits,
+        ):
+            if not fits:
+                raise TooMany("You have too many sockets and streams open.", retry_after=10)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            leaving = asyncio.create_task(_until_left(receive, follower))
             try:
-                while True:
-                    await asyncio.wait([following, waiting], timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
-                    if waiting.done():
-                        return
-                    if not following.done():
-                        yield ": still here\n\n"
-                        continue
-                    item = following.result()
-                    following = asyncio.ensure_future(anext(items))
-                    text, current, seq = _shown(item, user, current, seq)
-                    yield f"id: {seq}@{current}\ndata: {text}\n\n" if seq is not None else f"data: {text}\n\n"
-            except StopAsyncIteration:
-                return  # the server restarts; the client comes back by itself
+                await self._stream(follower, send)
             finally:
-                for future in (waiting, following):
-                    future.cancel()
-                await asyncio.gather(waiting, following, return_exceptions=True)
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+
+    async def _stream(self, follower: Follower, send: Send) -> None:
+        chunk, more = RETRY, True
+        epoch = self._epoch or ""
+        while more:
+            try:
+                async with asyncio.timeout(SEND_WITHIN):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except TimeoutError:
+                return  # it does not read; the server cuts the connection
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    item = await anext(follower)
+            except TimeoutError:
+                chunk = b": still here\n\n"
+            except StopAsyncIteration:
+                more = False
+            else:
+                epoch = item.epoch if not isinstance(item, Frame) else epoch
+                chunk = self._event(item, epoch)
+        await send({"type": "http.response.body", "body": b""})
+
+    def _event(self, item: Position | Snapshot | Frame, epoch: str) -> bytes:
+        data = f"data: {text_of(item, self._user)}\n\n"
+        # A client that resumes has not had what lies between its position and that of the welcome.
+        without_id = item.seq is None or (isinstance(item, Position) and self._after is not None)
+        return (data if without_id else f"id: {item.seq}@{epoch}\n{data}").encode()
 
 
-def _shown(item: Any, user: Identity, epoch: str, seq: int | None) -> tuple[str, str, int | None]:
-    """The text of an item, and the position after it."""
-    match item:
-        case Welcome():
-            return welcome_frame(item, user.user_id, user.username), item.epoch, item.seq if seq is None else seq
-        case Snapshot():
-            return reset_frame(item), item.epoch, item.seq
-        case _:
-            return item.text, epoch, item.seq if item.seq is not None else seq
-
-
-def _asked(request: Request) -> str:
-    after = request.query_params.get("after", "")
-    return f"{after}@{request.query_params.get('epoch', '')}" if after else ""
-
-
-def _after(text: str) -> int:
-    if not text.isdecimal() or len(text) > 18:
-        raise Invalid(fields={"after": "takes the seq of the last event that was seen, or 0"})
-    return int(text)
+async def _until_left(receive: Receive, follower: Follower) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    follower.end()

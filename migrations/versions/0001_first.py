@@ -64,6 +64,7 @@ CREATE TABLE tasks (
   progress {real}, message text NOT NULL DEFAULT '', summary text, result {json}, error {json}, artifacts {json}, log {json}, retry_of {id}
 ) {roomy};
 CREATE INDEX tasks_ready ON tasks (lane, priority DESC, rank, id) WHERE state = 'queued';
+CREATE INDEX tasks_waiting ON tasks (user_id) WHERE state = 'queued';
 CREATE INDEX tasks_running ON tasks (id) WHERE state = 'running';
 CREATE INDEX tasks_user ON tasks (user_id, id DESC);
 

@@ -48,7 +48,7 @@ def passwords() -> Passwords:
 
 @pytest.fixture
 def accounts(db: Database, passwords: Passwords) -> Accounts:
-    return Accounts(db, passwords, Limits(sign_ups="3/minute", sign_ins="20/minute"))
+    return Accounts(db, passwords, Limits(sign_ups="3/minute", sign_ins="20/minute", requests="1000/minute"))
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ class TestSigningIn:
             await accounts.sign_in("ada", PASSWORD)
 
     async def test_an_old_hash_is_made_again(self, db: Database, passwords: Passwords) -> None:
-        limits = Limits(sign_ups="3/minute", sign_ins="20/minute")
+        limits = Limits(sign_ups="3/minute", sign_ins="20/minute", requests="1000/minute")
         user = await Accounts(db, Passwords(memory_kib=8 * 1024), limits).sign_up("Ada", PASSWORD)
         accounts = Accounts(db, passwords, limits)
         for _ in range(2):

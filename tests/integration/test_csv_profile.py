@@ -207,7 +207,7 @@ def test_a_bad_row_deep_in_a_large_file_is_named_exactly(tmp_path: Path) -> None
 
 
 def test_names_and_values_are_escaped_in_the_report(tmp_path: Path) -> None:
-    got = Profiled(b"<script>alert(1)</script>,b&b\n<img src=x>,1\n<img src=x>,2\n\"\"\"quoted\"\"\",\n", tmp_path)
+    got = Profiled(b'<script>alert(1)</script>,b&b\n<img src=x>,1\n<img src=x>,2\n"""quoted""",\n', tmp_path)
 
     class Tags(HTMLParser):
         def __init__(self) -> None:

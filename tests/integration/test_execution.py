@@ -1,10 +1,8 @@
 """Real attempts in every mode: what a workload does ends in an outcome, in time, and harms nobody else."""
 
 import asyncio
-import contextlib
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -147,15 +145,15 @@ async def _after(heard: Heard, stop: Stop) -> None:
 @pytest.mark.parametrize(
     ("workload", "how", "within"),
     [
-        ("overdue", "sleep", 1.2),
-        ("overdue", "swallow", 1.2),
-        ("overdue", "catch", 1.2),
-        ("overdue", "swallow all", 3.2),
-        ("overdue", "deaf", 3.2),
-        ("in_thread", "sleep", 1.2),
-        ("in_thread", "spin", 1.2),
-        ("on_loop", "sleep", 1.2),
-        ("on_loop", "swallow", 3.2),
+        ("overdue", "sleep", 3),
+        ("overdue", "swallow", 3),
+        ("overdue", "catch", 3),
+        ("overdue", "swallow all", 6),
+        ("overdue", "deaf", 6),
+        ("in_thread", "sleep", 3),
+        ("in_thread", "spin", 3),
+        ("on_loop", "sleep", 3),
+        ("on_loop", "swallow", 6),
     ],
 )
 async def test_the_time_limit_is_kept_in_every_mode(run: Run, workload: str, how: str, within: float) -> None:
@@ -175,7 +173,7 @@ async def test_clean_up_after_a_cancel_is_let_run(run: Run) -> None:
             await asyncio.sleep(0)  # until it has begun: everything before its first wait happens in one turn
             await asyncio.sleep(0)
         stop.cancel()
-        outcome = await asyncio.wait_for(attempt, 2)
+        outcome = await asyncio.wait_for(attempt, 5)
         assert (outcome.kind, [line.text for line in outcome.log]) == ("cancelled", ["cleaned up"])
 
 
@@ -183,7 +181,7 @@ async def test_a_cancel_that_comes_before_the_work_ends_it_too(run: Run) -> None
     for workload in ("patient", "in_thread", "on_loop"):
         stop = Stop()
         stop.cancel()
-        assert (await asyncio.wait_for(run(workload, {} if workload == "patient" else {"how": "sleep"}, stop=stop), 3)).kind == "cancelled"
+        assert (await asyncio.wait_for(run(workload, {} if workload == "patient" else {"how": "sleep"}, stop=stop), 5)).kind == "cancelled"
 
 
 async def test_abandoned_work_is_killed_at_once_with_the_programs_it_started(run: Run, tmp_path: Path) -> None:
@@ -191,7 +189,7 @@ async def test_abandoned_work_is_killed_at_once_with_the_programs_it_started(run
     attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, stop=stop, reports=heard))
     await heard.first.wait()
     stop.abandon()
-    assert (await asyncio.wait_for(attempt, 1)).kind == "cancelled"
+    assert (await asyncio.wait_for(attempt, 3)).kind == "cancelled"
     for pid in map(int, pids.read_text().split()):
         await gone(pid)
 
@@ -212,7 +210,7 @@ async def test_kill_all_works_from_another_thread(run: Run, execution: Execution
     attempt = asyncio.ensure_future(run("patient", reports=heard))
     await heard.first.wait()
     await asyncio.to_thread(execution.kill_all)
-    assert error_of(await asyncio.wait_for(attempt, 2))[1] == "The process running this task was killed by signal 9 (SIGKILL)"
+    assert error_of(await asyncio.wait_for(attempt, 5))[1] == "The process running this task was killed by signal 9 (SIGKILL)"
     assert (await run("who")).kind == "succeeded"
 
 
@@ -235,13 +233,13 @@ async def test_a_child_knows_declared_secrets_and_no_others(run: Run) -> None:
 
 async def test_threads_report_their_newest_progress(run: Run) -> None:
     heard = Heard()
-    assert (await run("in_thread", {"how": "report"}, reports=heard)).kind == "succeeded"
+    assert (await run("calm_thread", {"how": "report"}, reports=heard)).kind == "succeeded"
     assert len(heard.said) < 2000
     assert heard.said[-1][1] == "Step 2,000 of 2,000"
 
 
 async def test_work_on_the_loop_makes_no_folder_and_may_not_block(run: Run, tmp_path: Path) -> None:
-    outcome = await run("on_loop", {}, folder=tmp_path / "attempt")
+    outcome = await run("calm_loop", {}, folder=tmp_path / "attempt")
     assert (outcome.kind, outcome.summary) == ("succeeded", "ended")
     assert not (tmp_path / "attempt").exists()
     assert "await asyncio.sleep" in error_of(await run("on_loop", {"how": "block"}))[1]
@@ -278,25 +276,32 @@ async def test_children_die_with_a_worker_that_is_killed(tmp_path: Path) -> None
 
         asyncio.run(main())
     """
-    worker = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True)
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", textwrap.dedent(program), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2])
     try:
         assert worker.stdout is not None
-        assert await asyncio.to_thread(worker.stdout.readline) == "running\n"
+        assert await worker.stdout.readline() == b"running\n"
         child, grandchild = map(int, pids.read_text().split())
     finally:
-        worker.send_signal(signal.SIGKILL)
-        await asyncio.to_thread(worker.communicate)
+        worker.kill()
+        await worker.wait()
     await gone(child)
     # A program that the work started itself belongs to the work; the worker that would have killed its group is dead.
     os.kill(grandchild, signal.SIGKILL)
 
 
 async def gone(pid: int) -> None:
-    """Until the process is gone, or a zombie that nobody has collected."""
-    async with asyncio.timeout(5):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            while " Z " not in Path(f"/proc/{pid}/stat").read_text():
-                await asyncio.sleep(0.01)
+    """Until the process has ended, whether or not anybody has collected it."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, ended.set)
+    try:
+        await asyncio.wait_for(ended.wait(), 5)
+    finally:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
 
 
 async def test_one_bad_module_is_named_and_the_others_survive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,8 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(WORKERS))
     def reap(self, worker: UUID) -> None:
         """As if every lease of the others had ended."""
-        events = self.run(self.tasks.moves.reap(worker, ahead=60))
+        held = [one.token for one in self.known.values() if one.worker == worker and one.token]
+        events = self.run(self.tasks.moves.reap(held, ahead=60))
         self.run(self.tasks.db.execute("UPDATE tasks SET run_at = created_at WHERE state = 'queued'"))
         expected = {}
         for task_id, one in self.known.items():

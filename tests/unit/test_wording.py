@@ -17,7 +17,8 @@ def test_duration(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(3, "a few seconds"), (32, "about 30 s"), (60, "about 1 min"), (240, "about 4 min"), (7200, "about 2 h")]
+    ("seconds", "text"),
+    [(3, "a few seconds"), (32, "about 30 s"), (60, "about 1 min"), (240, "about 4 min"), (7200, "about 2 h")],
 )
 def test_about(seconds: float, text: str) -> None:
     assert wording.about(seconds) == text

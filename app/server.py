@@ -1,0 +1,70 @@
+"""The web server: uvicorn around the application, until somebody says stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+
+from app.main import create_app
+from app.resources import Resources
+
+CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
+LARGEST_FRAME: Final = 4096  # bytes of a websocket frame from a client
+
+
+async def serve(resources: Resources, stopping: asyncio.Event) -> None:
+    """Serve until `stopping`; then close the sockets, and let open requests end. Prints the address once it listens."""
+    settings = resources.settings
+    server = _Server(
+        uvicorn.Config(
+            create_app(resources),
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=LARGEST_FRAME,
+            ws_per_message_deflate=False,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+            timeout_graceful_shutdown=CLOSE_WITHIN,
+        )
+    )
+    serving = asyncio.create_task(server.serve())
+    stop = asyncio.create_task(stopping.wait())
+    started = asyncio.create_task(server.listening.wait())
+    await asyncio.wait([serving, stop, started], return_when=asyncio.FIRST_COMPLETED)
+    if started.done():
+        port = server.servers[0].sockets[0].getsockname()[1]
+        address = settings.public_url or f"http://{settings.host}:{port}"
+        print(f"Taskline is ready: {address} (stop it with Ctrl-C)", flush=True)  # noqa: T201  the one line for the person who started it
+        await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
+    await resources.hub.close()  # followers end, and their sockets close with 1012
+    server.should_exit = True
+    await serving
+    for task in (stop, started):
+        task.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers: the command decides when everything stops."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self.listening.set()

@@ -1,0 +1,37 @@
+"""How many tasks a user may have waiting: counted in the database now and then, and here in between, so that a submit costs no query of its own."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from app.errors import TooMany
+from app.tasks.store import TaskStore
+
+FRESH: Final = 2.0  # seconds that a count is believed, plus what this process accepted since
+KNOWN: Final = 10_000  # users remembered
+RETRY_AFTER: Final = 10.0  # seconds
+
+
+class Quota:
+    """`most` waiting tasks a user. Several web processes may together let a few more through, for two seconds."""
+
+    def __init__(self, store: TaskStore, *, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._most = most
+        self._clock = clock
+        self._counts: dict[int, tuple[float, int]] = {}
+
+    async def take(self, user_id: int) -> None:
+        """Count one more. Raises `TooMany`."""
+        counted_at, waiting = self._counts.get(user_id, (float("-inf"), 0))
+        if self._clock() - counted_at > FRESH:
+            counted_at, waiting = self._clock(), await self._store.waiting(user_id, self._most)
+            if len(self._counts) >= KNOWN:
+                del self._counts[next(iter(self._counts))]
+        self._counts[user_id] = counted_at, waiting + 1
+        if waiting >= self._most:
+            raise TooMany(
+                f"You have {self._most:,} tasks waiting, the most at once.",
+                hint="Cancel some, or wait until some have started.",
+                retry_after=RETRY_AFTER,
+            )

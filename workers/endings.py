@@ -1,0 +1,91 @@
+"""Writing how attempts ended: artifacts first, then the row and its event in one commit, as often as it takes."""
+
+import asyncio
+import logging
+import random
+from typing import Any, Final
+
+import orjson
+
+from app.artifacts import ArtifactStore
+from app.batch import Batcher
+from app.errors import TasklineError, Unavailable, Unstorable
+from app.tasks.model import Claim, Ending, Event
+from app.tasks.moves import Moves
+from app.tasks.outbox import Outbox
+from app.tasks.retry import backoff
+from workers.assignment import Outcome
+from workers.running import Running
+
+log = logging.getLogger(__name__)
+
+AGAIN: Final = 0.5  # seconds, about, between two tries to write
+
+
+class Endings:
+    """What ends in one turn of the loop is written in one statement."""
+
+    def __init__(self, moves: Moves, outbox: Outbox, artifacts: ArtifactStore) -> None:
+        self._outbox = outbox
+        self._artifacts = artifacts
+        self._finish: Batcher[Ending, Event | None] = Batcher(moves.finish, singly=(Unstorable,))
+
+    async def write(self, running: Running, outcome: Outcome) -> None:
+        """Write it until the database answers, or the claim is lost: then it is another worker's task, and nothing is written."""
+        claim = running.claim
+        kept: list[dict[str, Any]] = []
+        if outcome.artifacts and outcome.kind == "succeeded":
+            try:
+                kept = await self._keep(claim, outcome)
+            except TasklineError as error:
+                outcome = Outcome.failure(
+                    "error", f"The files of the result could not be stored. {error.detail}", retry=True
+                )
+        event = await self._finished(running, _ending(running, outcome, kept))
+        if event is not None:
+            self._outbox.committed([event])
+
+    async def _finished(self, running: Running, ending: Ending) -> Event | None:
+        """The event; None where the claim was lost, or where an earlier try has committed but its answer was not heard (then the log tells the followers)."""
+        while not running.void:
+            try:
+                return await self._finish(ending)
+            except Unavailable as error:
+                log.warning("task %s: cannot write its end yet: %s", ending.id, error)
+                await asyncio.sleep(random.uniform(0.5, 1.5) * AGAIN)
+            except Unstorable as error:
+                problem = {"kind": "error", "message": "The result cannot be stored.", "hint": error.detail}
+                ending = Ending(
+                    id=ending.id, attempt=ending.attempt, token=ending.token, verdict="failed", error=_text(problem)
+                )
+        return None
+
+    async def _keep(self, claim: Claim, outcome: Outcome) -> list[dict[str, Any]]:
+        kept = []
+        for file in outcome.artifacts:
+            # A folder of its own for each claim: an attempt that was given up never overwrites what another one made.
+            key = f"tasks/{claim.id}/{claim.attempt}-{claim.token}/{file.name}"
+            await self._artifacts.upload(key, file.path)
+            kept.append({"name": file.name, "media_type": file.media_type, "size": file.size, "key": key})
+        return kept
+
+
+def _ending(running: Running, outcome: Outcome, kept: list[dict[str, Any]]) -> Ending:
+    claim = running.claim
+    released = running.releasing and outcome.kind == "cancelled"
+    return Ending(
+        id=claim.id,
+        attempt=claim.attempt,
+        token=claim.token,
+        verdict="released" if released else outcome.kind,
+        retry_after=backoff(claim.attempt) if outcome.retry_after is None else outcome.retry_after,
+        summary=outcome.summary,
+        result=_text(outcome.result),
+        error=_text(outcome.error),
+        artifacts=_text(kept or None),
+        log=_text([{"at": line.at, "level": line.level, "text": line.text} for line in outcome.log] or None),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
