@@ -28,6 +28,8 @@ export function named(row, card) {
   return row;
 }
 
+const reason = (wait) => (wait?.reason === "line" ? "Starts when a worker is free" : wait?.message || "");
+
 export function fillActive(row, card, wait, now = new Date()) {
   const bar = slot(row, "bar");
   const waiting = card.state === "queued";
@@ -36,7 +38,7 @@ export function fillActive(row, card, wait, now = new Date()) {
   else if (percent(card) === null) bar.removeAttribute("value");
   else bar.value = card.progress.fraction * 100;
   put(row, "lead", lead(card, wait));
-  put(row, "message", waiting ? wait?.message || "" : card.progress.message || "");
+  put(row, "message", waiting ? reason(wait) : card.progress.message || "");
   put(row, "kind", waiting ? "waiting" : "elapsed");
   const left = rest(card, now, wait);
   put(row, "rest", left && `, ${left}`);

@@ -20,6 +20,8 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(left)}` : `${minutes}:${two(left)}`;
 }
 
+export const length = (seconds) => (seconds < 10 ? `${Math.max(0, seconds).toFixed(1)} s` : duration(seconds));
+
 export function about(seconds) {
   if (seconds < 20) return "a few seconds";
   if (seconds < 55) return `about ${Math.round(seconds / 10) * 10} s`;
@@ -64,7 +66,7 @@ export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${c
 export function line(card) {
   if (card.state === "succeeded") return card.summary || "";
   if (card.state === "failed" && card.error) return [card.error.message, card.error.hint].filter(Boolean).join(" ");
-  if (card.state === "cancelled") return card.progress.fraction ? `You cancelled this at ${percent(card)}%.` : "You cancelled this.";
+  if (card.state === "cancelled") return percent(card) ? `You cancelled this at ${percent(card)}%.` : "You cancelled this.";
   return "";
 }
 
@@ -87,7 +89,7 @@ export function rest(card, now, wait) {
 }
 
 export const took = (card) =>
-  card.started_at && card.finished_at ? `took ${duration((new Date(card.finished_at) - new Date(card.started_at)) / 1000)}` : "";
+  card.started_at && card.finished_at ? `took ${length((new Date(card.finished_at) - new Date(card.started_at)) / 1000)}` : "";
 
 export const headline = (card) =>
   ({ succeeded: `${card.name} is ready`, failed: `${card.name} failed`, cancelled: `${card.name} was cancelled` })[card.state];

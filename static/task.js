@@ -23,7 +23,8 @@ export function taskPage(store) {
     }
     if (card && bar) {
       status(page, card);
-      fillActive(bar, card, { ...state.waits[id], message: "" }); // the page has the reason above
+      fillActive(bar, card, state.waits[id]);
+      if (card.state === "queued") put(bar, "message", ""); // the page has the reason above
       if (card.attempt) put(page, "attempt", `Attempt ${card.attempt} of ${card.max_attempts}`);
       const reason = slot(page, "reason");
       if (reason) {

@@ -10,162 +10,20 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from taskline import Cancelled, File, Workload
+from taskline import File, Workload
 from taskline.context import Context
+from workers.child_reports import Channel, Host, Reporter
+from workers.interrupts import Interrupts
 from workers.invocation import arguments, failure, load, success
-from workers.wire import Ending, Log, Message, Progress, Ready, SentFile, Unsuccessful, Work
+from workers.wire import MARK, Ending, Ready, SentFile, Unsuccessful, Work
 
-INTERRUPT: Final = signal.SIGUSR1
-MARK: Final = b"\0taskline:"  # ends what a task printed, with the claim behind it
-EVERY: Final = 0.1  # seconds between two lines of progress
 _PR_SET_PDEATHSIG: Final = 1
 _NICENESS: Final = 5  # the worker's loop, and the web process beside it, come first
 _OOM_SCORE: Final = "500"  # where memory runs out, the kernel takes the task and not its worker
-
-
-class Channel:
-    """Writes lines to the parent, from any thread."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
-
-    def send(self, message: Message) -> None:
-        """One line, whole."""
-        line = message.model_dump_json().encode() + b"\n"
-        with self._lock:
-            self._connection.sendall(line)
-
-
-class Reporter:
-    """Keeps the newest progress and sends it ten times a second at most; sleeps while no work runs."""
-
-    def __init__(self, channel: Channel, parent: int) -> None:
-        self._channel = channel
-        self._parent = parent
-        self._working = threading.Event()
-        self._sending = threading.Lock()
-        self._newest: Progress | None = None
-        self._last: Progress | None = None
-        threading.Thread(target=self._run, name="reporter", daemon=True).start()
-
-    def begin(self) -> None:
-        """Work starts."""
-        self._newest = self._last = None
-        self._working.set()
-
-    def end(self) -> None:
-        """Work has ended: nothing is reported after its ending, which the next work would be credited with."""
-        with self._sending:
-            self._working.clear()
-
-    def put(self, progress: Progress) -> None:
-        """The newest progress."""
-        self._newest = progress
-
-    def _run(self) -> None:
-        while self._working.wait():
-            # Where the kernel does not kill orphans, this does.
-            if os.getppid() != self._parent:
-                os._exit(1)
-            with self._sending:
-                if self._newest is not self._last and self._working.is_set():
-                    self._last = self._newest
-                    self._channel.send(self._last)
-            time.sleep(EVERY)
-
-
-class Host:
-    """What a Context reports to in a child; implements `taskline.context.Host`."""
-
-    def __init__(self, channel: Channel, reporter: Reporter, work: Work, interrupts: "Interrupts") -> None:
-        self._channel = channel
-        self._reporter = reporter
-        self._interrupts = interrupts
-        self.open = True  # a thread that the work left behind reports nothing after its end
-        self._folder = work.folder
-        self._deadline = time.monotonic() + work.remaining_s
-
-    def progress(self, fraction: float | None, message: str) -> None:
-        """Keep it for the reporter."""
-        if self.open:
-            self._reporter.put(Progress.model_construct(fraction=fraction, message=message))
-
-    def log(self, level: Literal["debug", "info", "warning", "error"], text: str) -> None:
-        """Send a line at once, so that it outlives a kill."""
-        with self._interrupts.held_back():
-            if self.open:
-                self._channel.send(Log(at=datetime.now(UTC), level=level, text=text))
-
-    def folder(self) -> Path:
-        """The attempt's folder; the parent made it."""
-        return self._folder
-
-    def cancelled(self) -> bool:
-        """Whether the interrupt has come."""
-        return self._interrupts.asked
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep; the interrupt ends it."""
-        if self._interrupts.asked:
-            raise Cancelled
-        time.sleep(seconds)
-
-    def remaining(self) -> float:
-        """Seconds until the time limit."""
-        return self._deadline - time.monotonic()
-
-
-class Interrupts:
-    """Raises `Cancelled` in the main thread when the parent asks, once, and only while author's code runs there."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._open = False
-        self._held = False
-        signal.signal(INTERRUPT, self._strike)
-
-    @contextmanager
-    def allowed(self) -> Iterator[None]:
-        """The interrupt may strike inside; at once where it came before."""
-        try:
-            self._open = True
-            self._raise_if_asked()
-            yield
-        finally:
-            self._open = False
-
-    @contextmanager
-    def held_back(self) -> Iterator[None]:
-        """The interrupt waits until the block ends, so that no line is cut in two."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-        self._raise_if_asked()
-
-    def _strike(self, *_: object) -> None:
-        self.asked = True
-        if not self._held:
-            self._raise_if_asked()
-
-    def _raise_if_asked(self) -> None:
-        # Closed by the first: what the work does in its own `finally` is left alone.
-        if self.asked and self._open:
-            self._open = False
-            raise Cancelled
 
 
 class Worker:

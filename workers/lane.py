@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 
+from app.errors import Unavailable
+
 
 class Lane:
     """Implements `app.queues.Slots`. A slot is taken before a task is claimed, so that a claimed task never waits here."""
@@ -15,6 +17,7 @@ class Lane:
         self._is_free = asyncio.Event()
         self._is_full = asyncio.Event()
         self._bell = asyncio.Event()
+        self._closed = False
         self._waiting: list[asyncio.Future[None]] = []
         self._count(0)
 
@@ -45,10 +48,20 @@ class Lane:
 
     async def wake(self, hints: int) -> None:  # noqa: ARG002  the protocol's count: one claim takes whatever is there
         """There is work; returns once a claim has committed that began after this call."""
+        if self._closed:
+            raise Unavailable("This worker stops.")
         claimed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(claimed)
         self._bell.set()
         await claimed
+
+    def close(self) -> None:
+        """This worker claims no more: whoever waits for a claim hears `Unavailable`, and the hint goes to another worker."""
+        self._closed = True
+        for claimed in self._waiting:
+            if not claimed.done():
+                claimed.set_exception(Unavailable("This worker stops."))
+        self._waiting.clear()
 
     async def rung(self, within: float) -> list[asyncio.Future[None]]:
         """Until the bell rings, or `within` seconds have passed: who waits to hear that a claim has committed."""

@@ -21,6 +21,7 @@ from workers.execution import Execution
 from workers.heart import Contact
 from workers.lane import Lane
 from workers.runtime import Runtime
+from workers.scratch import scratch
 from workers.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
@@ -63,47 +64,52 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
     if await resources.db.sole_worker():
         # No other process can be running anything: what is marked as running died with an earlier one.
         resources.outbox.committed(await resources.moves.reap((), ahead=2 * LEASE, limit=1_000_000))
-    execution = Execution(described)
-    await execution.open()
-    runtime = Runtime(
-        worker=worker,
-        lanes=lanes,
-        moves=resources.moves,
-        outbox=resources.outbox,
-        execution=execution,
-        files=resources.files,
-        artifacts=resources.artifacts,
-        contact=contact,
-    )
-    sweeper = Sweeper(
-        held=lambda: runtime.held,
-        lanes=[lane.name for lane in lanes],
-        db=resources.db,
-        moves=resources.moves,
-        queue=resources.queue,
-        outbox=resources.outbox,
-    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(resources.catalogue.leave, worker.id)
+        folder = stack.enter_context(scratch(settings.data_dir / "scratch", worker.id))
+        execution = Execution(described)
+        await execution.open()
+        stack.push_async_callback(execution.close)
+        runtime = Runtime(
+            worker=worker,
+            lanes=lanes,
+            moves=resources.moves,
+            outbox=resources.outbox,
+            execution=execution,
+            files=resources.files,
+            artifacts=resources.artifacts,
+            scratch=folder,
+            contact=contact,
+        )
+        sweeper = Sweeper(
+            held=lambda: runtime.held,
+            lanes=[lane.name for lane in lanes],
+            db=resources.db,
+            moves=resources.moves,
+            queue=resources.queue,
+            outbox=resources.outbox,
+        )
 
-    async def heed(payload: dict[str, Any]) -> None:
-        runtime.heed_cancel(UUID(payload["task"]))
+        async def heed(payload: dict[str, Any]) -> None:
+            runtime.heed_cancel(UUID(payload["task"]))
 
-    log.info("worker %s runs %s", worker.id, ", ".join(sorted(worker.workloads)))
-    jobs = [
-        asyncio.create_task(runtime.run()),
-        asyncio.create_task(sweeper.run()),
-        asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
-        *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
-    ]
-    try:
-        await _until(stopping, jobs)
-    finally:
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
-        await runtime.drain(settings.drain_seconds)
-        await resources.outbox.drained()
-        await execution.close()
-        await resources.catalogue.leave(worker.id)
+        log.info("worker %s runs %s", worker.id, ", ".join(sorted(worker.workloads)))
+        jobs = [
+            asyncio.create_task(runtime.run()),
+            asyncio.create_task(sweeper.run()),
+            asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
+            *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
+        ]
+        try:
+            await _until(stopping, jobs)
+        finally:
+            for lane in lanes:
+                lane.close()
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await runtime.drain(settings.drain_seconds)
+            await resources.outbox.drained()
 
 
 async def _until(stopping: asyncio.Event, jobs: Sequence[asyncio.Task[None]]) -> None:
@@ -123,4 +129,5 @@ def _lanes(settings: Settings, described: Described) -> list[Lane]:
     return [
         Lane(name, count, {one.name: one.version for one in described.workloads.values() if one.lane == name})
         for name, count in slots.items()
+        if any(one.lane == name for one in described.workloads.values())
     ]

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import random
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -36,7 +35,7 @@ MARK_EVERY: Final = 1.0  # seconds
 
 
 class Runtime:
-    """Claims and runs tasks in its lanes until it is drained."""
+    """Claims and runs tasks in its lanes until it is drained. Attempts have their folders in `scratch`."""
 
     def __init__(
         self,
@@ -48,6 +47,7 @@ class Runtime:
         execution: Execution,
         files: Files,
         artifacts: ArtifactStore,
+        scratch: Path,
         contact: Callable[[], AbstractAsyncContextManager[Contact]],
     ) -> None:
         self._worker = worker
@@ -62,7 +62,7 @@ class Runtime:
         self._endings = Endings(moves, outbox, artifacts)
         self._heart = Heart(worker, contact, Listener(cancel=self._cancel, lost=self._lost, fence=self._fence))
         self._loop = asyncio.get_running_loop()
-        self._scratch = tempfile.TemporaryDirectory(prefix="taskline-")
+        self._scratch = scratch
 
     @property
     def held(self) -> list[UUID]:
@@ -89,7 +89,6 @@ class Runtime:
         if self._attempts:
             await asyncio.wait(self._attempts)
         await self._heart.stop()
-        self._scratch.cleanup()
 
     def heed_cancel(self, task_id: UUID) -> None:
         """Somebody says that a running task was cancelled: ask the database now instead of at the next heartbeat."""
@@ -111,9 +110,10 @@ class Runtime:
                 # The claim may commit: its tasks must not wait for their leases to end.
                 await asyncio.gather(starting, return_exceptions=True)
                 raise
-            for waiter in waiting:
-                if not waiter.done():
-                    waiter.set_result(None)
+            finally:
+                for waiter in waiting:
+                    if not waiter.done():
+                        waiter.set_result(None)
             if started == limit:
                 lane.ring()  # there may be more
 
@@ -126,7 +126,7 @@ class Runtime:
 
     def _start(self, lane: Lane, claim: Claim) -> None:
         lane.take(1)
-        folder = Path(self._scratch.name) / f"{claim.id}-{claim.attempt}"
+        folder = self._scratch / f"{claim.id}-{claim.attempt}"
         running = Running(claim, Stop(), Progress(claim, self._outbox.tell), folder)
         self._running[claim.id] = running
         self._heart.hold(claim.id, claim.token)

@@ -1,5 +1,6 @@
 """What a worker and its child processes say to each other: one JSON object a line, each checked; never pickle."""
 
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -10,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from taskline.limits import LONGEST_LOG_TEXT, LONGEST_MESSAGE
 from taskline.results import Result
 
+INTERRUPT: Final = signal.SIGUSR1  # to the child: raise `Cancelled` in the work
+MARK: Final = (
+    b"\0taskline:"  # from the child, on its standard output: ends what a work printed, with the claim behind it
+)
 LONGEST_LINE: Final = 8 * 1024 * 1024  # bytes
 
 

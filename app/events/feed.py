@@ -70,7 +70,8 @@ class Feed:
         """The log of `epoch` stands at `head`: what is before, followers read there; what comes after arrives here."""
         self.epoch, self.head = epoch, head
         self._drop_memory()
-        self._early = {seq: frame for seq, frame in self._early.items() if seq > head}
+        for seq in [seq for seq in self._early if seq <= head]:
+            self.note_end(self._early.pop(seq))
         self._settle()
         self._wake()
 
@@ -111,6 +112,13 @@ class Feed:
         if self.head is None or not self.head - len(self._tail) < seq <= self.head:
             return None
         return self._tail[seq - self.head - 1]
+
+    def note_end(self, frame: Frame) -> None:
+        """Where the frame ends its task, pass on no more progress of it."""
+        if frame.final:
+            self._ended.append(frame.task_id)
+            for follower in self.followers:
+                follower.forget_progress(frame.task_id)
 
     def read(self) -> None:
         """The log has more than has arrived: read it."""
@@ -172,10 +180,7 @@ class Feed:
         self._tail_characters += len(frame.text)
         while len(self._tail) > TAIL_FRAMES or self._tail_characters > TAIL_CHARACTERS:
             self._tail_characters -= len(self._tail.popleft().text)
-        if frame.final:
-            self._ended.append(frame.task_id)
-            for follower in self.followers:
-                follower.forget_progress(frame.task_id)
+        self.note_end(frame)
 
     def _progress(self, frame: Frame) -> None:
         if frame.task_id not in self._ended:

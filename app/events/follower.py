@@ -131,6 +131,8 @@ class Follower:
             return
         if page:
             self._page = deque(page)
+            for frame in page:
+                feed.note_end(frame)
         elif cursor != feed.head:
             feed.read()
             await self._news()

@@ -1,53 +1,34 @@
 """REST: tasks, files, workloads. A handler parses, calls one command, answers."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.errors import Invalid, NotFound
+from app.errors import Invalid, NotFound, WrongMediaType
 from app.resources import Resources
-from app.tasks.commands import MOST_PRIORITY, Accepted, Submission
+from app.tasks.commands import Accepted, Submission
 from app.tasks.document import card, document
 from app.tasks.model import TaskFilter
 from app.tasks.states import State
 from app.web.auth import require
 from app.web.body import read_json
+from app.web.inputs import RetryBody, TaskBody, parsed
 
-Body = TypeVar("Body", bound=BaseModel)
+USUALLY_LISTED: Final = 50
 MOST_LISTED: Final = 200
 CHUNK: Final = 256 * 1024  # bytes
-
-
-class TaskBody(BaseModel):
-    """`POST /tasks`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    workload: str
-    params: dict[str, Any] = {}
-    name: str | None = None
-    run_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
-    priority: int = Field(0, ge=-MOST_PRIORITY, le=MOST_PRIORITY)
-
-
-class RetryBody(BaseModel):
-    """`POST /tasks/{id}/retry`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    params: dict[str, Any] | None = None
-    name: str | None = None
 
 
 async def create_task(request: Request) -> Response:
     """`POST /tasks`."""
     user = await require(request)
-    body = _parse(TaskBody, await read_json(request))
+    body = parsed(TaskBody, await read_json(request))
     key = request.headers.get("idempotency-key")
     accepted = await resources(request).tasks.submit(user.user_id, Submission(**dict(body), key=key))
     return _accepted(accepted)
@@ -57,11 +38,9 @@ async def list_tasks(request: Request) -> Response:
     """`GET /tasks`."""
     user = await require(request)
     query = request.query_params
-    chosen = TaskFilter(
-        state=_state(query.get("state")), workload=query.get("workload") or None, q=query.get("q") or None
-    )
+    chosen = TaskFilter(state=_state(query.get("state")), workload=_text(request, "workload"), q=_text(request, "q"))
     page = await resources(request).store.page(
-        user.user_id, chosen, limit(request, 50, MOST_LISTED), query.get("cursor") or None
+        user.user_id, chosen, limit(request, USUALLY_LISTED, MOST_LISTED), query.get("cursor") or None
     )
     headers = {}
     if page.next:
@@ -95,7 +74,7 @@ async def cancel_task(request: Request) -> Response:
 async def retry_task(request: Request) -> Response:
     """`POST /tasks/{id}/retry`."""
     user = await require(request)
-    body = _parse(RetryBody, await read_json(request, optional=True))
+    body = parsed(RetryBody, await read_json(request, optional=True))
     return _accepted(await resources(request).tasks.retry(user.user_id, task_id(request), body.params, body.name))
 
 
@@ -128,12 +107,15 @@ async def get_artifact(request: Request) -> Response:
 async def create_file(request: Request) -> Response:
     """`POST /files`: multipart, one part `file`."""
     user = await require(request)
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise WrongMediaType("Send the file as multipart/form-data, in a part named file.")
     async with request.form(max_files=1, max_fields=10) as form:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
-            raise Invalid(fields={"file": "send the file as multipart/form-data in a part named file"})
-        media_type = upload.content_type or "application/octet-stream"
-        file = await resources(request).files.save(user.user_id, upload.filename or "", media_type, chunks_of(upload))
+            raise Invalid(fields={"file": "is required: a part with a filename"})
+        file = await resources(request).files.save(
+            user.user_id, upload.filename or "", media_type_of(upload), chunks_of(upload)
+        )
     return json({"id": file.id, "name": file.name, "size": file.size, "sha256": file.sha256}, 201)
 
 
@@ -164,7 +146,8 @@ def limit(request: Request, usual: int, most: int) -> int:
     text = request.query_params.get("limit")
     if text is None:
         return usual
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    # The length first: Python refuses to read numbers of thousands of digits.
+    if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
         raise Invalid(fields={"limit": f"takes a whole number from 1 to {most}"})
     return int(text)
 
@@ -180,8 +163,21 @@ async def chunks_of(upload: UploadFile) -> AsyncIterator[bytes]:
         yield chunk
 
 
+def media_type_of(upload: UploadFile) -> str:
+    """What the client said that the upload is, where that is something to store and to say again."""
+    said = upload.content_type or ""
+    return said if said.isascii() and said.isprintable() and said else "application/octet-stream"
+
+
 def _accepted(accepted: Accepted) -> Response:
     return Response(accepted.document, 202, {"location": f"/api/v1/tasks/{accepted.id}"}, media_type="application/json")
+
+
+def _text(request: Request, name: str) -> str | None:
+    text = request.query_params.get(name)
+    if text and "\0" in text:
+        raise Invalid(fields={name: "must not hold a NUL character"})
+    return text or None
 
 
 def _state(text: str | None) -> State | None:
@@ -191,11 +187,3 @@ def _state(text: str | None) -> State | None:
         return State(text)
     except ValueError:
         raise Invalid(fields={"state": f"takes one of {', '.join(State)}"}) from None
-
-
-def _parse(kind: type[Body], value: Mapping[str, Any]) -> Body:
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        fields = {".".join(map(str, item["loc"])): item["msg"] for item in error.errors(include_url=False)}
-        raise Invalid(fields=fields) from None

@@ -8,7 +8,7 @@ from app.tasks.document import card
 from app.tasks.model import Task
 from app.tasks.states import State
 from app.tasks.waits import Wait
-from app.web.wording import about, duration, ordinal
+from app.web.wording import about, duration, length, ordinal
 
 _SOONEST_ESTIMATE: Final = 5.0  # seconds that a task ran before its rest is guessed
 _LEAST_ESTIMATE: Final = 0.05  # fraction done before its rest is guessed
@@ -30,6 +30,7 @@ LOOKS: Final = {
     State.FAILED: Look("Failed", "alert", "bad"),
     State.CANCELLED: Look("Cancelled", "ban", "off"),
 }
+IN_LINE: Final = "Starts when a worker is free"  # beside the place in line
 CANCELLING: Final = Look("Cancelling", "ban", "warn")
 
 
@@ -69,12 +70,12 @@ def row(task: Task, title: str, now: datetime, wait: Wait | None = None) -> Row:
         look=CANCELLING if cancelling else LOOKS[task.state],
         percent=None if fraction is None else int(fraction * 100),
         lead=_lead(task, cancelling, wait),
-        message=task.progress_message if task.state == State.RUNNING else wait.message if wait else "",
+        message=_message(task, wait),
         clock=clock,
         clock_text=duration((now - clock).total_seconds()) if clock else "",
         rest=_rest(task, now, wait),
         line=line(task),
-        took=duration((task.finished_at - task.started_at).total_seconds())
+        took=length((task.finished_at - task.started_at).total_seconds())
         if task.finished_at and task.started_at
         else "",
         ended_at=task.finished_at,
@@ -91,11 +92,8 @@ def line(task: Task) -> str:
     if task.state == State.FAILED and task.error:
         return " ".join(str(part) for part in (task.error.get("message"), task.error.get("hint")) if part)
     if task.state == State.CANCELLED:
-        return (
-            f"You cancelled this at {int(task.progress_fraction * 100)}%."
-            if task.progress_fraction
-            else "You cancelled this."
-        )
+        done = int((task.progress_fraction or 0) * 100)
+        return f"You cancelled this at {done}%." if done else "You cancelled this."
     return ""
 
 
@@ -103,6 +101,14 @@ def initials(username: str) -> str:
     """Two letters for the avatar: ada -> AD, ada.lovelace -> AL."""
     words = [word for word in username.replace(".", " ").replace("_", " ").replace("-", " ").split() if word]
     return (words[0][0] + words[1][0] if len(words) > 1 else username[:2]).upper()
+
+
+def _message(task: Task, wait: Wait | None) -> str:
+    if task.state == State.RUNNING:
+        return task.progress_message
+    if wait is None:
+        return ""
+    return IN_LINE if wait.reason == "line" else wait.message
 
 
 def _lead(task: Task, cancelling: bool, wait: Wait | None) -> str:

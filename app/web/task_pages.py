@@ -19,7 +19,7 @@ from app.web.results import views
 from app.web.snippets import shell
 from app.web.start import file_names
 from app.web.templating import render
-from app.web.wording import duration
+from app.web.wording import length
 
 CAUSES: Final = {
     "error": "The work ran into an error.",
@@ -127,7 +127,7 @@ def timeline(events: list[Mapping[str, Any]], ran: float | None) -> list[Step]:
         elif event["type"] in ("task.failed", "task.retrying"):
             note = str((card.get("error") or {}).get("message") or "")
         elif event["type"] == "task.succeeded" and ran is not None:
-            note = f"After {duration(ran)}"
+            note = f"After {length(ran)}"
         steps.append(Step(word, tone, datetime.fromisoformat(event["at"]), note))
     return steps
 
@@ -160,7 +160,7 @@ def _spent(task: Task) -> tuple[float | None, float | None]:
 def _words(waited: float | None, ran: float | None) -> str:
     if waited is None:
         return ""
-    return f"Waited {duration(waited)}" + (f", ran {duration(ran)}" if ran is not None else "")
+    return f"Waited {length(waited)}" + (f", ran {length(ran)}" if ran is not None else "")
 
 
 def _split(waited: float | None, ran: float | None) -> float | None:

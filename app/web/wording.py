@@ -14,6 +14,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def length(seconds: float) -> str:
+    """How long something took: 0.42 -> "0.4 s", 9.96 -> "10.0 s", 134.2 -> "2:14"."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < 10 else duration(seconds)
+
+
 def about(seconds: float) -> str:
     """A length of time said roughly: "a few seconds", "about 4 min", "about 2 h"."""
     if seconds < 20:

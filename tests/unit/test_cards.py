@@ -59,7 +59,7 @@ def test_a_waiting_task_says_its_place_and_why() -> None:
     shown = row(task(State.QUEUED), "", NOW, Wait("line", "1 in line before this one.", 2, 55.0))
     assert (shown.lead, shown.message, shown.rest, shown.clock_text) == (
         "2nd in line",
-        "1 in line before this one.",
+        "Starts when a worker is free",
         "starts in about 1 min",
         "1:40",
     )
@@ -82,6 +82,7 @@ def test_a_task_that_was_asked_to_stop_says_so() -> None:
         ),
         (State.FAILED, {"error": {"kind": "lost", "message": "Gone.", "hint": None}}, "Gone."),
         (State.CANCELLED, {"progress_fraction": 0.126}, "You cancelled this at 12%."),
+        (State.CANCELLED, {"progress_fraction": 0.001}, "You cancelled this."),
         (State.CANCELLED, {}, "You cancelled this."),
         (State.RUNNING, {}, ""),
     ],
@@ -93,6 +94,7 @@ def test_one_line_says_what_came_of_it(state: State, more: dict[str, Any], said:
 def test_an_ended_task_says_how_long_it_took() -> None:
     shown = row(task(State.SUCCEEDED), "", NOW)
     assert (shown.took, shown.clock, shown.ended_at) == ("1:00", None, NOW)
+    assert row(task(State.SUCCEEDED, started_at=NOW - timedelta(seconds=0.42)), "", NOW).took == "0.4 s"
     assert row(task(State.CANCELLED, started_at=None), "", NOW).took == ""
 
 

@@ -12,6 +12,7 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  without a zone, as in the 
 _FIRST: Final = (datetime.min - _EPOCH).total_seconds()  # noqa: DTZ901
 _LAST: Final = (datetime.max - _EPOCH).total_seconds() - 1  # noqa: DTZ901
 _FINEST: Final = 20  # bins to aim at
+_SMALLEST: Final = 1e-300  # width of a bin; below it floats lose their digits
 
 
 def bins(low: float, high: float, *, whole: bool = False) -> list[float]:
@@ -22,19 +23,19 @@ def bins(low: float, high: float, *, whole: bool = False) -> list[float]:
     >>> bins(0.3, 9.7)
     [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0, 9.5, 10.0]
     """
-    if low == high:
+    upper = high + 1 if whole else high  # a whole number fills its bin up to the next one
+    rough = upper / _FINEST - low / _FINEST
+    if low == high or rough < _SMALLEST:
         return [low, high]
-    rough = high / _FINEST - low / _FINEST
-    power = math.floor(math.log10(rough))
-    factor = next(factor for factor in (1, 2, 5, 10) if rough <= factor * 10.0**power * (1 + 1e-9))
-    width = max(1.0, factor * 10.0**power) if whole else factor * 10.0**power
+    power = 10.0 ** math.floor(math.log10(rough))
+    width = next(factor * power for factor in (1, 2, 5, 10) if rough <= factor * power * (1 + 1e-9))
+    width = max(1.0, width) if whole else width
     first = math.floor(low / width)
-    count = max(1, math.ceil(high / width) - first)
+    count = max(1, math.ceil(upper / width) - first)
     edges = [_rounded((first + place) * width, width) for place in range(count + 1)]
+    good = count <= MOST and all(map(math.isfinite, edges)) and len(set(edges)) == len(edges) and edges[0] <= low and edges[-1] >= high
     # Too close together for their size, or too far apart for a float: equal parts then, whatever they read like.
-    if count > MOST or not all(math.isfinite(edge) for edge in edges) or len(set(edges)) < len(edges):
-        return [low + place * (high / _FINEST - low / _FINEST) for place in range(_FINEST)] + [high]
-    return edges
+    return edges if good else [low + place * rough for place in range(_FINEST)] + [high]
 
 
 def time_bins(first: float, last: float) -> list[float]:
@@ -82,4 +83,4 @@ def _said(edge: float, width: float) -> str:
     """A number with as many decimals as the width between two of them needs."""
     if width == 0 or not 1e-6 < width < 1e12:
         return f"{edge:,.6g}"
-    return f"{edge:,.{max(0, 1 - math.floor(math.log10(width)))}f}" if width < 10 and width % 1 else f"{edge:,.0f}"
+    return f"{edge:,.{max(0, -math.floor(math.log10(width)))}f}"

@@ -1,0 +1,34 @@
+"""Scratch space: what a killed worker leaves is removed, what a living one uses is not."""
+
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from workers.scratch import scratch
+
+DYING = """
+import os, sys
+from pathlib import Path
+from uuid import UUID
+from workers.scratch import scratch
+with scratch(Path(sys.argv[1]), UUID(sys.argv[2])) as folder:
+    (folder / "half.bin").write_bytes(b"x")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_living_worker_keeps_its_folder_and_leaves_none(tmp_path: Path) -> None:
+    with scratch(tmp_path, uuid4()) as first:
+        (first / "data").write_text("mine")
+        with scratch(tmp_path, uuid4()):
+            assert (first / "data").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_worker_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    dead = uuid4()
+    subprocess.run([sys.executable, "-c", DYING, str(tmp_path), str(dead)], check=False, timeout=20)
+    assert (tmp_path / str(dead) / "half.bin").exists()
+    with scratch(tmp_path, UUID(int=1)) as mine:
+        assert set(tmp_path.iterdir()) == {mine, mine.with_suffix(".lock")}
