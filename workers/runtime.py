@@ -21,7 +21,7 @@ from app.tasks.outbox import Outbox
 from app.tasks.params import file_params
 from workers.endings import Endings
 from workers.execution import Assignment, Execution, LocalFile, Outcome, Stop
-from workers.heart import Contact, Heart, Listener
+from workers.heart import Contact, Heart, Listener, Rhythm
 from workers.lane import Lane
 from workers.progress import Progress
 from workers.running import Running
@@ -48,6 +48,7 @@ class Runtime:
         files: Files,
         artifacts: ArtifactStore,
         scratch: Path,
+        rhythm: Rhythm = Rhythm(),
         contact: Callable[[], AbstractAsyncContextManager[Contact]],
     ) -> None:
         self._worker = worker
@@ -60,7 +61,7 @@ class Runtime:
         self._running: dict[UUID, Running] = {}
         self._attempts: set[asyncio.Task[None]] = set()
         self._endings = Endings(moves, outbox, artifacts)
-        self._heart = Heart(worker, contact, Listener(cancel=self._cancel, lost=self._lost, fence=self._fence))
+        self._heart = Heart(worker, contact, Listener(cancel=self._cancel, lost=self._lost, fence=self._fence), rhythm)
         self._loop = asyncio.get_running_loop()
         self._scratch = scratch
 

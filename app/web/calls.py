@@ -1,0 +1,245 @@
+"""Every call of the API, as the OpenAPI document describes it; in the order of the reference page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.tasks.commands import LONGEST_KEY
+from app.tasks.states import State
+from app.web import api, stream
+from app.web.shapes import ID, TEXT, Schema, ref
+
+Answer = tuple[str, Schema | None]  # what it means, and its schema; None for no content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One method of one path. `answers` by status; `problems` are the error statuses beyond those that follow from the rest."""
+
+    id: str
+    tag: str
+    summary: str
+    answers: Mapping[int, Answer]
+    description: str = ""
+    parameters: Sequence[Mapping[str, Any]] = ()
+    body: Schema | None = None
+    body_type: str = "application/json"
+    body_required: bool = True
+    answer_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the answer: what each means
+    problems: tuple[int, ...] = ()
+    public: bool = False  # needs no session
+
+
+def _in_path(name: str, description: str, schema: Mapping[str, Any] = ID) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _in_query(name: str, description: str, schema: Mapping[str, Any] = TEXT) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _in_header(name: str, description: str, schema: Mapping[str, Any] = TEXT) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def _limit(usual: int, most: int) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
+    return _in_query("limit", "How many at most", schema)
+
+
+_FILE: Final = {"type": "string", "format": "binary", "description": "The file, with its name"}
+_SEQ: Final = {"type": "integer", "minimum": 0}
+_TASK: Final = _in_path("id", "The task")
+_AFTER: Final = "The seq of the last event that you saw"
+
+# By path, then by method.
+CALLS: Final[dict[str, dict[str, Call]]] = {
+    "/api/v1/tasks": {
+        "post": Call(
+            id="createTask",
+            tag="Tasks",
+            summary="Start a task",
+            description="Answers once the task is stored: from then on it is not lost. Send an Idempotency-Key, and repeat the request where no answer came.",
+            parameters=[
+                _in_header(
+                    "Idempotency-Key",
+                    "The same key with the same body finds the same task; with another body it is refused",
+                    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+                )
+            ],
+            body=ref("TaskBody"),
+            answers={202: ("The task is accepted", ref("Task"))},
+            headers={"Location": "The task"},
+        ),
+        "get": Call(
+            id="listTasks",
+            tag="Tasks",
+            summary="List tasks, the newest first",
+            parameters=[
+                _in_query("state", "Only tasks in this state", {"enum": [state.value for state in State]}),
+                _in_query("workload", "Only tasks of this workload"),
+                _in_query("q", "Only tasks whose name contains this"),
+                _limit(api.USUALLY_LISTED, api.MOST_LISTED),
+                _in_query("cursor", "What was next on the page before"),
+            ],
+            answers={200: ("A page", ref("TaskPage"))},
+            headers={"Link": 'The next page as rel="next", where there is one'},
+            problems=(422,),
+        ),
+    },
+    "/api/v1/tasks/{id}": {
+        "get": Call(
+            id="getTask",
+            tag="Tasks",
+            summary="Look at a task",
+            description="wait says why a queued task has not started.",
+            parameters=[_TASK],
+            answers={200: ("The task", ref("Task"))},
+        ),
+        "delete": Call(
+            id="deleteTask",
+            tag="Tasks",
+            summary="Delete a task that has ended",
+            parameters=[_TASK],
+            answers={204: ("It is gone", None)},
+            problems=(409,),
+        ),
+    },
+    "/api/v1/tasks/{id}/cancel": {
+        "post": Call(
+            id="cancelTask",
+            tag="Tasks",
+            summary="Cancel a task",
+            description="A queued task is cancelled at once, a running one is asked to stop. Asking again is fine.",
+            parameters=[_TASK],
+            answers={202: ("The task", ref("Task"))},
+            problems=(409,),
+        )
+    },
+    "/api/v1/tasks/{id}/retry": {
+        "post": Call(
+            id="retryTask",
+            tag="Tasks",
+            summary="Start an ended task again, as a new one",
+            parameters=[_TASK],
+            body=ref("RetryBody"),
+            body_required=False,
+            answers={202: ("The new task; retry_of names the ended one", ref("Task"))},
+            headers={"Location": "The new task"},
+            problems=(409,),
+        )
+    },
+    "/api/v1/tasks/{id}/events": {
+        "get": Call(
+            id="listTaskEvents",
+            tag="Tasks",
+            summary="What happened to a task",
+            description="Also of a deleted task, with what it was about taken out.",
+            parameters=[_TASK],
+            answers={200: ("Its events, in order", ref("EventList"))},
+        )
+    },
+    "/api/v1/tasks/{id}/artifacts/{name}": {
+        "get": Call(
+            id="downloadArtifact",
+            tag="Tasks",
+            summary="Download a file that a task made",
+            parameters=[_TASK, _in_path("name", "The artifact's name", TEXT)],
+            headers={"Content-Disposition": "Always an attachment"},
+            answers={200: ("Its bytes", {"type": "string", "format": "binary"})},
+            answer_type="*/*",
+        )
+    },
+    "/api/v1/files": {
+        "post": Call(
+            id="uploadFile",
+            tag="Files",
+            summary="Upload a file for a workload's file param",
+            body={"type": "object", "required": ["file"], "properties": {"file": _FILE}},
+            body_type="multipart/form-data",
+            answers={201: ("The file is stored", ref("File"))},
+        )
+    },
+    "/api/v1/workloads": {
+        "get": Call(
+            id="listWorkloads",
+            tag="Workloads",
+            summary="List what can be started",
+            answers={200: ("Every workload, with the schema of its params", ref("WorkloadList"))},
+        )
+    },
+    "/api/v1/events": {
+        "get": Call(
+            id="listEvents",
+            tag="Events",
+            summary="Read the log of your tasks",
+            description="409 where the log does not reach back to after, or not that far yet: list the tasks, and go on from the newest event.",
+            parameters=[_in_query("after", _AFTER, {**_SEQ, "default": 0}), _limit(100, stream.MOST_LISTED)],
+            answers={200: ("A page", ref("EventPage"))},
+            problems=(409, 422),
+        )
+    },
+    "/api/v1/events/stream": {
+        "get": Call(
+            id="streamEvents",
+            tag="Events",
+            summary="Follow your tasks by server-sent events",
+            description="The websocket's frames, one an event. Without a position it starts at now.",
+            parameters=[
+                _in_query("after", _AFTER, _SEQ),
+                _in_query("epoch", "The epoch that after counts in"),
+                _in_header("Last-Event-ID", "What a browser sends when it connects again: seq@epoch"),
+            ],
+            answers={200: ("A stream without end", TEXT)},
+            answer_type="text/event-stream",
+            problems=(422,),
+        )
+    },
+    "/api/v1/session": {
+        "post": Call(
+            id="logIn",
+            tag="Session",
+            summary="Log in",
+            body=ref("Credentials"),
+            answers={201: ("The cookie of the new session, and who you are", ref("User"))},
+            headers={"Set-Cookie": "The session"},
+            problems=(401, 429),
+            public=True,
+        ),
+        "delete": Call(id="logOut", tag="Session", summary="Log out", answers={204: ("The session has ended", None)}),
+    },
+    "/api/v1/me": {
+        "get": Call(id="getMe", tag="Session", summary="Who you are", answers={200: ("Your account", ref("User"))})
+    },
+    "/api/v1/openapi.json": {
+        "get": Call(
+            id="getOpenapi",
+            tag="Service",
+            summary="This description",
+            answers={200: ("An OpenAPI 3.1 document", {"type": "object"})},
+            problems=(503,),
+            public=True,
+        )
+    },
+    "/healthz": {
+        "get": Call(
+            id="getHealth",
+            tag="Service",
+            summary="Whether the process serves at all",
+            answers={200: ("It does", TEXT)},
+            answer_type="text/plain",
+            public=True,
+        )
+    },
+    "/readyz": {
+        "get": Call(
+            id="getReadiness",
+            tag="Service",
+            summary="Whether tasks can be accepted",
+            description="They can while the database answers. Queue and events may be away: what waits then starts later.",
+            answers={200: ("They can", ref("Readiness")), 503: ("They cannot", ref("Readiness"))},
+            public=True,
+        )
+    },
+}
