@@ -13,12 +13,12 @@ export function taskPage(store) {
   const bar = page.querySelector(".task[data-task]");
   store.subscribe((state) => {
     const card = state.tasks[id];
+    if (bar && card && ended(card)) {
+      keepToast(card);
+      return location.reload();
+    }
     for (const { type, task } of state.news.filter((one) => one.task.id === id)) {
       if (type === "task.deleted") return location.assign("/tasks");
-      if (ended(task) && bar) {
-        keepToast(task);
-        return location.reload();
-      }
       step(type, task);
     }
     if (card && bar) {

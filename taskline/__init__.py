@@ -19,4 +19,16 @@ from taskline.errors import Cancelled, DefinitionError, Fail, Rejected, RetryLat
 from taskline.fields import Accept, Ui
 from taskline.files import File
 
-__all__ = ["Accept", "Cancelled", "Context", "DefinitionError", "Fail", "File", "Rejected", "RetryLater", "Ui", "Workload", "workload"]
+__all__ = [
+    "Accept",
+    "Cancelled",
+    "Context",
+    "DefinitionError",
+    "Fail",
+    "File",
+    "Rejected",
+    "RetryLater",
+    "Ui",
+    "Workload",
+    "workload",
+]

@@ -20,7 +20,9 @@ def text_block(name: str, markdown: str, cuts: Cuts) -> Text:
     return Text(name=_name(name), markdown=cut(markdown, limits.LONGEST_TEXT))
 
 
-def metric_block(name: str, value: Any, unit: str | None, step: float | None, earlier: Metric | None, cuts: Cuts) -> Metric:
+def metric_block(
+    name: str, value: Any, unit: str | None, step: float | None, earlier: Metric | None, cuts: Cuts
+) -> Metric:
     """A figure. With `step` it joins the points of `earlier`; of more than 2,000 points every second one is dropped."""
     shown, was_cut = cell(value)
     if was_cut:
@@ -56,7 +58,13 @@ def table_block(name: str, rows: Iterable[Mapping[str, Any]], cuts: Cuts) -> Tab
 
 
 def chart_block(
-    name: str, kind: str, x: Sequence[Any], y: Sequence[Any] | Mapping[str, Sequence[Any]], z: Sequence[Sequence[Any]] | None, labels: tuple[str, str], cuts: Cuts
+    name: str,
+    kind: str,
+    x: Sequence[Any],
+    y: Sequence[Any] | Mapping[str, Sequence[Any]],
+    z: Sequence[Sequence[Any]] | None,
+    labels: tuple[str, str],
+    cuts: Cuts,
 ) -> Chart:
     """A chart. `y` is one series or several by name; of a heatmap, the names of the rows, and `z` the rows. Too many points are thinned evenly.
 
@@ -76,10 +84,17 @@ def chart_block(
     for key, values in series:
         if len(values) != len(places):
             raise ValueError(f"series {key!r} has {len(values)} values for {len(places)} places on the x axis")
-    wide, high = (limits.MOST_HEATMAP, limits.MOST_HEATMAP) if kind == "heatmap" else (limits.MOST_POINTS, limits.MOST_SERIES)
+    wide, high = (
+        (limits.MOST_HEATMAP, limits.MOST_HEATMAP) if kind == "heatmap" else (limits.MOST_POINTS, limits.MOST_SERIES)
+    )
     if len(places) > wide or len(series) > high:
-        cuts.append(f"chart {name!r} shows {min(wide, len(places)):,} of {len(places):,} points of {min(high, len(series))} of {len(series)} series")
-    drawn = [Series(name=cut(key, limits.LONGEST_NAME), values=thin([number(value) for value in values], wide)) for key, values in series[:high]]
+        cuts.append(
+            f"chart {name!r} shows {min(wide, len(places)):,} of {len(places):,} points of {min(high, len(series))} of {len(series)} series"
+        )
+    drawn = [
+        Series(name=cut(key, limits.LONGEST_NAME), values=thin([number(value) for value in values], wide))
+        for key, values in series[:high]
+    ]
     return Chart(
         name=_name(name),
         kind=cast("Kind", kind),

@@ -44,7 +44,9 @@ class Context:
     Reporting never kills work: what is too large is cut and what makes no sense is left out, with a line in the log. With `strict`, as in tests, it raises.
     """
 
-    def __init__(self, host: Host, *, task_id: UUID, attempt: int, secrets: Mapping[str, str], strict: bool = False) -> None:
+    def __init__(
+        self, host: Host, *, task_id: UUID, attempt: int, secrets: Mapping[str, str], strict: bool = False
+    ) -> None:
         self.task_id = task_id
         self.attempt = attempt  # 1, 2, …; grows with each attempt at the task
         self.gathered = Gathered(host.folder, self._complain)
@@ -78,7 +80,9 @@ class Context:
         try:
             return self._secrets[name]
         except KeyError:
-            raise KeyError(f"the secret {name} is not declared by this workload, or not set in the worker's environment") from None
+            raise KeyError(
+                f"the secret {name} is not declared by this workload, or not set in the worker's environment"
+            ) from None
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` where the task was asked to end."""
@@ -120,7 +124,9 @@ class Context:
                 with self._step(done, many, message):
                     yield item
 
-    async def atrack(self, items: AsyncIterable[Item], message: str = "", total: int | None = None) -> AsyncIterator[Item]:
+    async def atrack(
+        self, items: AsyncIterable[Item], message: str = "", total: int | None = None
+    ) -> AsyncIterator[Item]:
         """`track` for an asynchronous iterable."""
         with self._span(total):
             done = 0

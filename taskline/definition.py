@@ -83,9 +83,15 @@ class Workload(Generic[P, R_co]):
     def call(self, context: Context, arguments: Mapping[str, Any]) -> R_co:
         """Call the function with checked arguments, and with the context where it takes one."""
         function: Callable[..., R_co] = self.function
-        return function(**arguments) if self.params.context is None else function(**{self.params.context: context}, **arguments)
+        return (
+            function(**arguments)
+            if self.params.context is None
+            else function(**{self.params.context: context}, **arguments)
+        )
 
-    def upgrade(self, version: int) -> Callable[[Callable[[dict[str, Any]], dict[str, Any]]], Callable[[dict[str, Any]], dict[str, Any]]]:
+    def upgrade(
+        self, version: int
+    ) -> Callable[[Callable[[dict[str, Any]], dict[str, Any]]], Callable[[dict[str, Any]], dict[str, Any]]]:
         """Decorate a function that turns the params of `version` into those of the next one, so that tasks accepted before a release still run after it."""
         if not 1 <= version < self.version:
             raise DefinitionError(f"{self.name}: upgrade({version}) is not from a version before {self.version}")
@@ -108,9 +114,12 @@ class Workload(Generic[P, R_co]):
         plain = not inspect.iscoroutinefunction(self.function)
         refusals = {
             "it needs a docstring: people read it to know what the workload does": not self.description.strip(),
-            f"its name {self.name!r} is not lower-case letters, digits, '_', '-' and '.', starting with a letter, at most 64": not _NAME.fullmatch(self.name),
+            f"its name {self.name!r} is not lower-case letters, digits, '_', '-' and '.', starting with a letter, at most 64": not _NAME.fullmatch(
+                self.name
+            ),
             f"there is no mode {self.mode!r}": self.mode not in ("loop", "thread", "process"),
-            "a plain def would block the loop: make it `async def`, or leave the mode out": self.mode == "loop" and plain,
+            "a plain def would block the loop: make it `async def`, or leave the mode out": self.mode == "loop"
+            and plain,
             "an `async def` runs on the loop, not in a thread or process": self.mode != "loop" and not plain,
             "memory_mib can be kept only in a process": self.memory_mib is not None and self.mode != "process",
             "memory_mib is at least 64": self.memory_mib is not None and self.memory_mib < 64,

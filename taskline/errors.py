@@ -25,9 +25,13 @@ class Fail(Stated):
 class RetryLater(Stated):
     """The task could not be done now and is tried again."""
 
-    def __init__(self, message: str | None = None, *, after: float | timedelta | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, after: float | timedelta | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
-        self.after = after.total_seconds() if isinstance(after, timedelta) else after  # seconds; None: the service's backoff
+        self.after = (
+            after.total_seconds() if isinstance(after, timedelta) else after
+        )  # seconds; None: the service's backoff
 
 
 class Cancelled(BaseException):

@@ -30,7 +30,9 @@ class File:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_after_validator_function(
-            _find, core_schema.str_schema(strict=True), serialization=core_schema.plain_serializer_function_ser_schema(lambda file: file.id)
+            _find,
+            core_schema.str_schema(strict=True),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda file: file.id),
         )
 
     @classmethod

@@ -50,13 +50,21 @@ class Gathered:
 
     def metric(self, name: str, value: Any, unit: str | None, step: float | None) -> None:
         earlier = self._blocks.get(("metric", name))
-        self._add(lambda cuts: metric_block(name, value, unit, step, earlier if isinstance(earlier, Metric) else None, cuts))
+        self._add(
+            lambda cuts: metric_block(name, value, unit, step, earlier if isinstance(earlier, Metric) else None, cuts)
+        )
 
     def table(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         self._add(lambda cuts: table_block(name, rows, cuts))
 
     def chart(
-        self, name: str, kind: str, x: Sequence[Any], y: Sequence[Any] | Mapping[str, Sequence[Any]], z: Sequence[Sequence[Any]] | None, labels: tuple[str, str]
+        self,
+        name: str,
+        kind: str,
+        x: Sequence[Any],
+        y: Sequence[Any] | Mapping[str, Sequence[Any]],
+        z: Sequence[Sequence[Any]] | None,
+        labels: tuple[str, str],
     ) -> None:
         self._add(lambda cuts: chart_block(name, kind, x, y, z, labels, cuts))
 
@@ -110,5 +118,12 @@ class Gathered:
 
 def check_artifact_name(name: str) -> None:
     """Raises `ValueError` unless `name` is a plain file name of at most 200 characters."""
-    if not name or len(name) > limits.LONGEST_NAME or name in (".", "..") or any(sign in "/\\" or not sign.isprintable() for sign in name):
-        raise ValueError(f"{name!r} is no name for an artifact: take a plain file name of at most {limits.LONGEST_NAME} characters")
+    if (
+        not name
+        or len(name) > limits.LONGEST_NAME
+        or name in (".", "..")
+        or any(sign in "/\\" or not sign.isprintable() for sign in name)
+    ):
+        raise ValueError(
+            f"{name!r} is no name for an artifact: take a plain file name of at most {limits.LONGEST_NAME} characters"
+        )

@@ -51,7 +51,9 @@ def _shown(value: Any, cuts: Cuts) -> tuple[list[AnyBlock], str | None]:
         case bool() | int() | float():
             return [metric_block(RETURNED, value, None, None, None, cuts)], one_line(str(plain(value)))
         case Mapping() if value and not any(isinstance(part, Mapping | list | tuple | set) for part in value.values()):
-            metrics = [metric_block(str(name) or "(no name)", part, None, None, None, cuts) for name, part in value.items()]
+            metrics = [
+                metric_block(str(name) or "(no name)", part, None, None, None, cuts) for name, part in value.items()
+            ]
             said = [f"{metric.name}: {metric.value}" for metric in metrics[:_MOST_SAID]]
             return list(metrics), cut(", ".join(said), limits.LONGEST_SUMMARY)
         case list() | tuple() if value and all(isinstance(row, Mapping) for row in value):
@@ -63,6 +65,8 @@ def _bounded(value: Any, cuts: Cuts) -> Any:
     if isinstance(value, str) and len(value) * 4 < limits.LARGEST_VALUE:
         return value
     if value is not None and len(json.dumps(value)) > limits.LARGEST_VALUE:
-        cuts.append(f"the returned value is larger than {limits.LARGEST_VALUE // 1024} KiB and was left out: offer it as an artifact")
+        cuts.append(
+            f"the returned value is larger than {limits.LARGEST_VALUE // 1024} KiB and was left out: offer it as an artifact"
+        )
         return None
     return value

@@ -67,7 +67,9 @@ def _checked_default(name: str, param: inspect.Parameter, hint: Any) -> Any:
     try:
         TypeAdapter(hint, config=None if _is_model(hint) else CONFIG).validate_python(param.default)
     except ValidationError as error:
-        raise DefinitionError(f"{name}: the default of {param.name}, {param.default!r}, does not fit its type: {error.errors()[0]['msg']}") from error
+        raise DefinitionError(
+            f"{name}: the default of {param.name}, {param.default!r}, does not fit its type: {error.errors()[0]['msg']}"
+        ) from error
     except PydanticUserError as error:
         raise DefinitionError(f"{name}: {param.name}: {error.message}") from error
     return param.default

@@ -68,5 +68,7 @@ def _inlined(shape: Schema, definitions: Schema) -> Schema:
 
 def _uses(part: Any, reference: str) -> bool:
     if isinstance(part, dict):
-        return str(part.get("$ref", "")).startswith(reference) or any(_uses(value, reference) for key, value in part.items() if key != "$defs")
+        return str(part.get("$ref", "")).startswith(reference) or any(
+            _uses(value, reference) for key, value in part.items() if key != "$defs"
+        )
     return isinstance(part, list) and any(_uses(one, reference) for one in part)

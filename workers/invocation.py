@@ -2,12 +2,12 @@
 
 import asyncio
 import importlib
-import json
 import sys
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
+import pydantic_core
 from pydantic import ValidationError
 
 from taskline import Cancelled, File, Rejected, RetryLater, Workload
@@ -39,7 +39,7 @@ def arguments(
 ) -> dict[str, Any]:
     """The checked arguments of one call. Raises `Rejected`, naming each param that is wrong."""
     try:
-        return workload.params.check(json.dumps(workload.upgraded(params, version)), files)
+        return workload.params.check(pydantic_core.to_json(workload.upgraded(params, version)), files)
     except ValidationError as error:
         said = [
             f"{'.'.join(str(part) for part in one['loc']) or 'input'}: {one['msg']}"

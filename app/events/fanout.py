@@ -36,6 +36,11 @@ class Fanout:
         )
         self._said_at = float("-inf")
 
+    @property
+    def connected(self) -> bool:
+        """Whether anything can arrive, as far as is known."""
+        return self._redis is None or self._redis.connected
+
     async def open(self) -> None:
         """Start. A broker that does not answer is no error."""
         await self._broadcast.connect()

@@ -16,7 +16,8 @@ from app.events.retry import pauses
 log = logging.getLogger(__name__)
 
 LINGER: Final = 5.0  # seconds that a feed outlives its last follower: a page that loads anew finds it warm
-RECHECK: Final = 5.0  # seconds
+RECHECK: Final = 4.5  # seconds; with the grace and the read of the log, an event is 5 s late at most
+RECHECK_ALONE: Final = 1.0  # seconds, while the broker is away
 GRACE: Final = 0.1  # seconds
 
 
@@ -134,7 +135,7 @@ class Hub:
             try:
                 if full:
                     self._adopt(await self._log.epoch())
-                    due = loop.time() + self._recheck
+                    due = loop.time() + (self._recheck if self._fanout.connected else min(self._recheck, RECHECK_ALONE))
                 await self._compare(feeds)
                 waits = pauses()
             except Exception as error:  # without this task nothing that is lost would ever be found

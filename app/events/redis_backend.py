@@ -26,7 +26,8 @@ PING_EVERY: Final = 1.0  # seconds without a change of the subscriptions
 SILENT: Final = 2.5  # seconds without anything from Redis, after which the connection is given up
 CONNECT_WITHIN: Final = 2.0  # seconds
 ANSWER_WITHIN: Final = 2.0  # seconds
-SPARED: Final = 1.0  # seconds without a publish after one that failed: a queue of waiting ones would only grow
+RETRY_WITHIN: Final = 0.5  # seconds between tries to connect
+SPARED: Final = 0.5  # seconds without a publish after one that failed: a queue of waiting ones would only grow
 MOST_WAITING: Final = 4096  # messages that were read and not yet handed on
 
 
@@ -41,9 +42,9 @@ class RedisBackend:
     """One listening connection and a pool of publishing ones."""
 
     def __init__(self, url: str) -> None:
-        timeouts = {"socket_connect_timeout": CONNECT_WITHIN, "socket_timeout": ANSWER_WITHIN}
-        self._connections = ConnectionPool.from_url(url, **timeouts)
-        self._client = Redis(connection_pool=ConnectionPool.from_url(url, **timeouts))
+        # No `socket_timeout`: redis-py bounds its writes by `wait_for`, which on Python 3.11 swallows a cancellation that comes with its result.
+        self._connections = ConnectionPool.from_url(url)
+        self._client = Redis(connection_pool=ConnectionPool.from_url(url))
         self._wanted: set[str] = set()
         self._changed = asyncio.Event()
         self._subscribed: set[str] = set()  # as Redis has confirmed on this connection
@@ -52,6 +53,7 @@ class RedisBackend:
         self._arrived = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._spared_until = float("-inf")
+        self.connected = True  # until the first try says otherwise
 
     async def connect(self) -> None:
         """Start to listen. A Redis that is not there is tried again."""
@@ -115,20 +117,24 @@ class RedisBackend:
             raise Unavailable(f"Redis does not answer ({type(error).__name__}).") from error
 
     async def _listen(self) -> None:
-        waits = pauses()
+        waits = pauses(most=RETRY_WITHIN)
         while True:
             connection: AbstractConnection = self._connections.make_connection()  # type: ignore[no-untyped-call]
             try:
-                await connection.connect()  # type: ignore[no-untyped-call]
-                waits = pauses()
+                async with asyncio.timeout(CONNECT_WITHIN):
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                if not self.connected:
+                    log.info("events come by Redis again")
+                self.connected, waits = True, pauses(most=RETRY_WITHIN)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._ask(connection))
                     both.create_task(self._hear(connection))
             except Exception as error:  # noqa: BLE001  whatever it is, nobody else would connect again
-                causes = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-                log.warning(
-                    "events from Redis are interrupted: %s", "; ".join(str(cause) or repr(cause) for cause in causes)
-                )
+                if self.connected:
+                    causes = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+                    said = "; ".join(str(cause) or repr(cause) for cause in causes)
+                    log.warning("events come from the database meanwhile, not by Redis: %s", said)
+                self.connected = False
             finally:
                 self._subscribed.clear()
                 await connection.disconnect(nowait=True)

@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from app.assets import static_dir
+from tests.browser.steps import PASSWORD
 from tests.browser.taskline import Taskline
 from tests.servers import free_port
 
-PASSWORD = "a sentence nobody guesses"
 PATIENCE = 15_000  # ms
 
 
@@ -25,6 +26,15 @@ def taskline() -> Iterator[Taskline]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV file large enough that its progress is seen."""
+    header, *rows = (static_dir() / "examples" / "orders.csv").read_text().splitlines()
+    path = tmp_path_factory.mktemp("files") / "orders-2026.csv"
+    path.write_text("\n".join([header, *rows * 250]) + "\n")
+    return path
 
 
 @pytest.fixture

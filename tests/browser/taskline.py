@@ -19,6 +19,10 @@ class Taskline(Server):
     name = "Taskline"
     version = VERSION
 
+    def __init__(self, port: int, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(port)
+        self._settings = dict(settings or {})
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -31,6 +35,7 @@ class Taskline(Server):
             "TASKLINE_DATA_DIR": str(self.folder / "data"),
             "TASKLINE_LIMIT_SIGN_UPS": "1000/minute",
             "TASKLINE_LIMIT_SIGN_INS": "1000/minute",
+            **self._settings,
         }
 
     def _answers(self) -> bool:

@@ -4,39 +4,10 @@ import asyncio
 import re
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from app.assets import static_dir
-from tests.browser.conftest import PASSWORD, People
-from tests.browser.taskline import Taskline
-
-expect.set_options(timeout=15_000)
-
-
-@pytest.fixture(scope="session")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CSV file large enough that its progress is seen."""
-    header, *rows = (static_dir() / "examples" / "orders.csv").read_text().splitlines()
-    path = tmp_path_factory.mktemp("files") / "orders-2026.csv"
-    path.write_text("\n".join([header, *rows * 250]) + "\n")
-    return path
-
-
-async def choose(page: Page, workload: str) -> None:
-    await page.get_by_label("What should we do?").select_option(workload)
-    await expect(page.locator(f"[data-fields={workload}]")).to_be_visible()
-
-
-async def start_countdown(page: Page, seconds: float, name: str) -> None:
-    await choose(page, "countdown")
-    await page.get_by_label("Seconds").fill(str(seconds))
-    await page.get_by_label("Name").fill(name)
-    await page.get_by_role("button", name="Start task").click()
-
-
-async def live(page: Page) -> None:
-    await expect(page.locator("html")).to_have_attribute("data-conn", "up")
+from tests.browser.conftest import People
+from tests.browser.steps import PASSWORD, choose, live
 
 
 async def test_from_click_to_toast(people: People, orders: Path) -> None:
@@ -82,42 +53,6 @@ async def test_an_example_and_its_failure(people: People) -> None:
     await page.get_by_role("button", name="Run again").click()
     await expect(page.locator(".pill").first).to_have_text("Finished")
     await expect(page.get_by_role("link", name="Run again from an earlier task")).to_be_visible()
-
-
-async def test_the_page_of_a_running_task_follows_it_to_the_end(people: People) -> None:
-    page = await people.person()
-    await live(page)
-    await start_countdown(page, 4, "Four")
-    await page.locator("[data-list=active]").get_by_role("link", name="Four").click()
-    await live(page)
-    await expect(page.locator(".pill").first).to_have_text("Running")
-    await expect(page.locator("progress")).to_be_visible()
-    await expect(page.locator(".pill").first).to_have_text("Finished")
-    await expect(page.locator(".toast", has_text="Four is ready")).to_be_visible()
-    await expect(page.locator("[data-timeline]")).to_contain_text("Submitted")
-    page.once("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
-    await page.get_by_role("button", name="Delete").click()
-    await expect(page.get_by_text("No tasks yet.")).to_be_visible()
-
-
-async def test_every_tab_hears_and_a_cancel_shows_at_once(people: People) -> None:
-    page = await people.person()
-    other = await page.context.new_page()
-    await other.goto("/tasks")
-    await live(page)
-    await live(other)
-    for one in (page, other):  # where the websocket goes on: nothing falls between page and socket
-        await expect(one.locator("html")).to_have_attribute("data-seq", "0")
-        await expect(one.locator("html")).to_have_attribute("data-epoch", re.compile("."))
-    await start_countdown(page, 300, "Long one")
-    await expect(other.get_by_role("link", name="1 new")).to_be_visible()
-    await other.get_by_role("link", name="1 new").click()
-    row = other.locator("[data-list=all] li", has_text="Long one")
-    await expect(row).to_contain_text("Running")
-    await page.get_by_role("button", name="Cancel Long one").click()
-    await expect(page.locator(".toast", has_text="Long one was cancelled")).to_be_visible()
-    await expect(row).to_contain_text("Cancelled")
-    await expect(other.locator(".toast", has_text="Long one was cancelled")).to_be_visible()
 
 
 async def test_a_wrong_field_is_named_where_it_is(people: People) -> None:
@@ -187,63 +122,3 @@ async def test_a_refused_form_without_script_keeps_what_was_typed(people: People
     assert 'value="999999"' in text
     assert 'value="Kept"' in text
     assert 'aria-invalid="true"' in text
-
-
-async def test_a_lost_connection_is_said_and_made_up_for(people: People, taskline: Taskline) -> None:
-    page = await people.person()
-    people.expected = ("WebSocket", "ERR_CONNECTION_REFUSED", "net::ERR")
-    await live(page)
-    await start_countdown(page, 2, "Meanwhile")
-    await expect(page.locator("[data-list=active] li", has_text="Meanwhile")).to_be_visible()
-    await asyncio.to_thread(taskline.kill)
-    banner = page.locator("[data-banner]")
-    await expect(banner).to_be_visible()
-    await expect(banner).to_contain_text("Connection lost")
-    await asyncio.to_thread(taskline.start)
-    await page.get_by_role("button", name="Reconnect now").click()
-    await live(page)
-    await expect(banner).to_be_hidden()
-    await expect(page.locator("[data-list=finished] li", has_text="Meanwhile")).to_be_visible(timeout=60_000)
-
-
-async def test_logging_out_ends_the_other_tabs_too(people: People) -> None:
-    page = await people.person()
-    other = await page.context.new_page()
-    await other.goto("/tasks")
-    await live(other)
-    await page.get_by_role("button", name="Log out").click()
-    await expect(other).to_have_url(re.compile(r"/login\?next=%2Ftasks$"), timeout=40_000)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_is_wider_than_a_phone(people: People, scheme: str) -> None:
-    page = await people.person(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    await live(page)
-    await start_countdown(page, 0, "A name that is long enough to need more than one line on a phone, or to be cut")
-    await expect(page.locator(".toast")).to_be_visible()
-    own = await page.locator(".toast a").get_attribute("href")
-    for path in ("/", "/tasks", own or "", "/about", "/docs", "/nowhere"):
-        people.expected = ("404",)
-        await page.goto(path)
-        assert await page.evaluate("document.documentElement.scrollWidth") == 390, path
-        small = await page.locator("main .btn:visible, .nav a:visible").evaluate_all(
-            "all => all.filter((one) => one.getBoundingClientRect().height < 39.5).map((one) => one.textContent)"
-        )
-        assert small == [], path
-
-
-async def test_pages_of_strangers(people: People) -> None:
-    page = await people.stranger()
-    people.expected = ("404",)
-    await page.goto("/")
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("hear the moment it is done")
-    assert await page.locator(".shot img").evaluate("image => image.complete && image.naturalWidth > 0")
-    await page.goto("/about")
-    await expect(page.locator(".parts-list").first).to_contain_text("Database")
-    await page.goto("/docs")
-    await expect(page.get_by_role("heading", name="Websocket")).to_be_visible()
-    await page.goto("/nowhere")
-    await expect(page.get_by_text("There is nothing here").first).to_be_visible()
-    await expect(page.locator(".request-id code")).not_to_be_empty()
-    await page.goto("/tasks")
-    await expect(page).to_have_url(re.compile(r"/login\?next=/tasks$"))

@@ -35,7 +35,9 @@ class Unshowable(Exception):
 
 
 @workload
-def measure(ctx: Context, file: Annotated[File, Accept(".txt")], label: str | None = None) -> dict[str, int | str | None]:
+def measure(
+    ctx: Context, file: Annotated[File, Accept(".txt")], label: str | None = None
+) -> dict[str, int | str | None]:
     """Count the bytes of a file, and offer what was found."""
     content = file.open().read()
     ctx.log("counting")

@@ -27,18 +27,24 @@ class Service(Server):
     """`taskline dev`, `serve` or `worker`.
 
     Settings are named as in `app.settings`, in lower case. Without others everything is embedded, in a folder that goes with the service. The port stays the
-    same over restarts; with `port=0` the service chooses one at its first start.
+    same over restarts; with `port=0` the service chooses one at its first start. `modules`: a folder with modules for the setting `workloads`.
     """
 
     name = "Taskline"
     version = VERSION
 
     def __init__(
-        self, command: Literal["dev", "serve", "worker"] = "dev", *, port: int | None = None, **settings: str
+        self,
+        command: Literal["dev", "serve", "worker"] = "dev",
+        *,
+        port: int | None = None,
+        modules: Path | None = None,
+        **settings: str,
     ) -> None:
         super().__init__(free_port() if port is None else port)
         self.name = f"Taskline {command}"
-        self._words = command
+        self._word = command
+        self._modules = modules
         self._settings = {"data_dir": str(self.folder / "data"), **IN_A_HURRY, **settings}
         self._launched_at = 0  # bytes into the log
 
@@ -68,10 +74,11 @@ class Service(Server):
         return self.log_tail(self._launched_at, most=1 << 20)
 
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
-        return [str(PROGRAM), self._words], environment(port=str(self.port), **self._settings)
+        paths = {"PYTHONPATH": str(self._modules)} if self._modules else {}
+        return [str(PROGRAM), self._word], {**environment(port=str(self.port), **self._settings), **paths}
 
     def _answers(self) -> bool:
-        found = READY[self._words].search(self.said().encode())
+        found = READY[self._word].search(self.said().encode())
         if found and not self.port:
             self.port = int(found[1])
         return found is not None
@@ -80,7 +87,7 @@ class Service(Server):
         return self.main_pid, signal.SIGTERM
 
 
-def taskline(*words: str, within: float = 60.0, **settings: str) -> str:
+def taskline(*words: str, **settings: str) -> str:
     """Run a command that ends by itself, such as `migrate`; returns what it printed. Raises `ServerError` with that where it fails."""
     done = subprocess.run(
         [str(PROGRAM), *words],
@@ -88,7 +95,7 @@ def taskline(*words: str, within: float = 60.0, **settings: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=within,
+        timeout=60,
         check=False,
     )
     if done.returncode:

@@ -61,7 +61,9 @@ class Profiled:
         path.write_bytes(content)
         self.host = Here(folder / uuid4().hex)
         context = Context(self.host, task_id=uuid4(), attempt=1, secrets={}, strict=True)
-        self.summary = csv_profile(context, File(id="f", name="data.csv", size=len(content), sha256="0" * 64, path=path))
+        self.summary = csv_profile(
+            context, File(id="f", name="data.csv", size=len(content), sha256="0" * 64, path=path)
+        )
         offers = {offer.name: offer.path for offer in context.gathered.offers}
         self.report = offers["report.html"].read_text(encoding="utf-8")
         self.document: dict[str, Any] = json.loads(offers["profile.json"].read_text(encoding="utf-8"))
@@ -72,7 +74,13 @@ class Profiled:
 
 
 def test_a_small_file_is_profiled_whole(tmp_path: Path) -> None:
-    rows = ["when,city,price,ok,code", "2026-01-01,Ghent,1.5,true,007", '2026-01-03,"Paris, F",,false,008', "2026-01-02,Ghent,2.5,true,009", "2026-01-02,Ghent,2.5,true,009"]
+    rows = [
+        "when,city,price,ok,code",
+        "2026-01-01,Ghent,1.5,true,007",
+        '2026-01-03,"Paris, F",,false,008',
+        "2026-01-02,Ghent,2.5,true,009",
+        "2026-01-02,Ghent,2.5,true,009",
+    ]
     got = Profiled("\n".join(rows).encode(), tmp_path)
     assert got.summary == "4 rows, 5 columns; price is missing in 25.0 %"
     assert {one["name"]: one["kind"] for one in got.document["columns"]} == {
@@ -106,9 +114,13 @@ def test_a_small_file_is_profiled_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1"]
+)
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_encodings_separators_and_newlines_are_found(tmp_path: Path, delimiter: str, encoding: str, newline: str) -> None:
+def test_encodings_separators_and_newlines_are_found(
+    tmp_path: Path, delimiter: str, encoding: str, newline: str
+) -> None:
     special = "Zoë\x8d" if encoding == "latin-1" else "Zoë"  # a character that Windows-1252 does not have
     lines = [["name", "größe", "note"], [special, "1", "a"], ["Jürgen", "2", f"x{delimiter}y"], ["Åse", "3", ""]]
     text = io.StringIO(newline="")
@@ -182,14 +194,32 @@ def test_what_a_column_holds_is_recognised(tmp_path: Path, values: list[str], ki
             'It begins: 1,"2,3 4,5,6',
         ),
         (b"a,b\n1," + b"x" * 3_000_000 + b"\n", "Row 2 is longer than 2,000,000 bytes.", None),
-        (b"a,b\n1,2\n\x00\x01\x02,3\n", "Row 3 holds a byte (0x00) that no text has.", "Export the file as CSV in UTF-8."),
-        (b"PK\x03\x04" + bytes(100), "This is an Excel workbook or another zip archive, not a CSV file.", "Open it where it was made and export it as CSV."),
+        (
+            b"a,b\n1,2\n\x00\x01\x02,3\n",
+            "Row 3 holds a byte (0x00) that no text has.",
+            "Export the file as CSV in UTF-8.",
+        ),
+        (
+            b"PK\x03\x04" + bytes(100),
+            "This is an Excel workbook or another zip archive, not a CSV file.",
+            "Open it where it was made and export it as CSV.",
+        ),
         (bytes(range(256)) * 10, "Row 1 holds a byte (0x00) that no text has.", "Export the file as CSV in UTF-8."),
-        ("a,b\n1,2\n".encode("utf-16")[:-1], "The text cannot be read after row 1: it is no UTF-16 there.", "Save the file again as UTF-8."),
-        (",".join(f"c{place}" for place in range(1001)).encode(), "Row 1 names 1,001 columns; this workload takes 1,000 at most.", None),
+        (
+            "a,b\n1,2\n".encode("utf-16")[:-1],
+            "The text cannot be read after row 1: it is no UTF-16 there.",
+            "Save the file again as UTF-8.",
+        ),
+        (
+            ",".join(f"c{place}" for place in range(1001)).encode(),
+            "Row 1 names 1,001 columns; this workload takes 1,000 at most.",
+            None,
+        ),
     ],
 )
-def test_what_cannot_be_profiled_is_rejected_and_the_row_is_named(tmp_path: Path, content: bytes, message: str, hint: str | None) -> None:
+def test_what_cannot_be_profiled_is_rejected_and_the_row_is_named(
+    tmp_path: Path, content: bytes, message: str, hint: str | None
+) -> None:
     with pytest.raises(Rejected) as refused:
         Profiled(content, tmp_path)
     assert refused.value.message == message
@@ -226,7 +256,9 @@ def test_names_and_values_are_escaped_in_the_report(tmp_path: Path) -> None:
 
 # --- against the standard library ------------------------------------------------------------------------------------
 
-WORDS = st.text(alphabet='abcÄé ,;|"\n\t\'0', max_size=6).filter(lambda text: text.strip() == text and text not in MISSING)
+WORDS = st.text(alphabet="abcÄé ,;|\"\n\t'0", max_size=6).filter(
+    lambda text: text.strip() == text and text not in MISSING
+)
 WHOLE = st.integers(-(2**53), 2**53)
 REAL = st.floats(-1e9, 1e9).map(lambda value: round(value, 6))
 
@@ -239,12 +271,24 @@ def tables(draw: st.DrawFn) -> list[list[Any]]:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(tables(), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
-def test_figures_are_those_of_the_standard_library(tmp_path: Path, rows: list[list[Any]], delimiter: str, newline: str, quoting: Any) -> None:
+@given(
+    tables(),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_figures_are_those_of_the_standard_library(
+    tmp_path: Path, rows: list[list[Any]], delimiter: str, newline: str, quoting: Any
+) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=newline, quoting=quoting)
     writer.writerow(["whole", "real", "word", "other"])
-    writer.writerows([["" if value is None else f"{value:.6f}" if isinstance(value, float) else value for value in row] for row in rows])
+    writer.writerows(
+        [
+            ["" if value is None else f"{value:.6f}" if isinstance(value, float) else value for value in row]
+            for row in rows
+        ]
+    )
     got = Profiled(text.getvalue().encode(), tmp_path)
     assert got.document["rows"] == len(rows)
     for place, name in enumerate(["whole", "real", "word", "other"]):
@@ -266,7 +310,10 @@ def compare(column: dict[str, Any], values: Sequence[float]) -> None:
     numbers = column["numbers"]
     assert (numbers["low"], numbers["high"]) == (min(values), max(values))
     assert column["distinct"] == len({f"{value:.6f}" for value in values})
-    assert (numbers["zeros"], numbers["negatives"]) == (sum(value == 0 for value in values), sum(value < 0 for value in values))
+    assert (numbers["zeros"], numbers["negatives"]) == (
+        sum(value == 0 for value in values),
+        sum(value < 0 for value in values),
+    )
     size = max(map(abs, values)) or 1.0
     assert numbers["mean"] == pytest.approx(statistics.fmean(values), rel=1e-9, abs=size * 1e-9)
     if len(values) > 1:
@@ -285,8 +332,14 @@ def compare_correlations(known: dict[str, Any], rows: list[list[Any]]) -> None:
         for other, value in zip(known["names"], line, strict=True):
             if "word" in (name, other):  # words that all look like numbers
                 continue
-            pairs = [(float(row[places[name]]), float(row[places[other]])) for row in rows if row[places[name]] is not None and row[places[other]] is not None]
-            spread = min((statistics.pstdev(side) / (max(map(abs, side)) or 1) for side in zip(*pairs, strict=True)), default=0)
+            pairs = [
+                (float(row[places[name]]), float(row[places[other]]))
+                for row in rows
+                if row[places[name]] is not None and row[places[other]] is not None
+            ]
+            spread = min(
+                (statistics.pstdev(side) / (max(map(abs, side)) or 1) for side in zip(*pairs, strict=True)), default=0
+            )
             # Where a column hardly varies, the last bits decide: nobody's coefficient means anything then.
             if len(pairs) > 1 and spread > 1e-4:
                 assert value == pytest.approx(statistics.correlation(*zip(*pairs, strict=True)), abs=1e-4)
@@ -324,7 +377,10 @@ async def execution() -> AsyncIterator[Execution]:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of more than 100 MB whose figures are known: 1,600,000 rows of which every 8th lacks its price."""
     path = tmp_path_factory.mktemp("large") / "large.csv"
-    block = [f'{{0:07d}}{place:02d},"Łódź, no. {place}",{"" if place % 8 == 0 else f"{place}.25"},2026-{place % 12 + 1:02d}-15,comment that is not short {place}' for place in range(64)]
+    block = [
+        f'{{0:07d}}{place:02d},"Łódź, no. {place}",{"" if place % 8 == 0 else f"{place}.25"},2026-{place % 12 + 1:02d}-15,comment that is not short {place}'
+        for place in range(64)
+    ]
     with path.open("w", encoding="utf-8") as file:
         file.write("id,place,price,day,comment\n")
         template = "\n".join(block) + "\n"
@@ -336,11 +392,21 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def work(path: Path, folder: Path) -> Assignment:
     file = LocalFile(id="f", name="large.csv", size=path.stat().st_size, sha256="0" * 64, path=path)
     return Assignment(
-        task_id=uuid4(), attempt=1, max_attempts=3, claim=uuid4(), workload="csv_profile", version=1, params={"file": "f"}, files={"f": file}, folder=folder
+        task_id=uuid4(),
+        attempt=1,
+        max_attempts=3,
+        claim=uuid4(),
+        workload="csv_profile",
+        version=1,
+        params={"file": "f"},
+        files={"f": file},
+        folder=folder,
     )
 
 
-async def test_a_file_of_100_mb_is_profiled_within_bounded_memory(execution: Execution, large: Path, tmp_path: Path) -> None:
+async def test_a_file_of_100_mb_is_profiled_within_bounded_memory(
+    execution: Execution, large: Path, tmp_path: Path
+) -> None:
     assert large.stat().st_size > 100_000_000
     reports = Silent()
     run = asyncio.create_task(execution.run(work(large, tmp_path / "attempt"), reports, Stop()))
@@ -350,8 +416,17 @@ async def test_a_file_of_100_mb_is_profiled_within_bounded_memory(execution: Exe
     assert outcome.summary == "1,600,000 rows, 5 columns; price is missing in 12.5 %", outcome
     assert peak < 400, f"the child took {peak:.0f} MiB"
     names = {one.name: one for one in outcome.artifacts}
-    price = next(one for one in json.loads(names["profile.json"].path.read_text(encoding="utf-8"))["columns"] if one["name"] == "price")
-    assert (price["distinct"], price["numbers"]["low"], price["numbers"]["high"], price["numbers"]["mean"]) == (56, 1.25, 63.25, 32.25)
+    price = next(
+        one
+        for one in json.loads(names["profile.json"].path.read_text(encoding="utf-8"))["columns"]
+        if one["name"] == "price"
+    )
+    assert (price["distinct"], price["numbers"]["low"], price["numbers"]["high"], price["numbers"]["mean"]) == (
+        56,
+        1.25,
+        63.25,
+        32.25,
+    )
     assert "Reading" in reports.messages
 
 
@@ -378,7 +453,9 @@ def child_statuses() -> list[str]:
     return found
 
 
-async def test_a_large_profile_is_cancelled_while_the_database_reads(execution: Execution, large: Path, tmp_path: Path) -> None:
+async def test_a_large_profile_is_cancelled_while_the_database_reads(
+    execution: Execution, large: Path, tmp_path: Path
+) -> None:
     reports, stop = Silent(), Stop()
     run = asyncio.create_task(execution.run(work(large, tmp_path / "attempt"), reports, stop))
     while "Reading" not in reports.messages:

@@ -18,7 +18,12 @@ from workers.describe import describe
 from workers.execution import Execution
 
 SAMPLES = "tests.integration.samples"
-ENVIRON = {"PATH": os.environ["PATH"], "TASKLINE_SECRET_KEY": "never", "AWS_SECRET_ACCESS_KEY": "never", "SAMPLE_TOKEN": "for secretive"}
+ENVIRON = {
+    "PATH": os.environ["PATH"],
+    "TASKLINE_SECRET_KEY": "never",
+    "AWS_SECRET_ACCESS_KEY": "never",
+    "SAMPLE_TOKEN": "for secretive",
+}
 
 
 class Heard:
@@ -50,7 +55,13 @@ async def execution() -> AsyncIterator[Execution]:
 def run(execution: Execution, tmp_path: Path) -> Run:
     async def run(workload: str, params: dict[str, Any] | None = None, **changes: Any) -> Outcome:
         reports, stop = changes.pop("reports", Heard()), changes.pop("stop", Stop())
-        values: dict[str, Any] = {"attempt": 1, "max_attempts": 3, "version": 1, "files": {}, "folder": tmp_path / uuid4().hex} | changes
+        values: dict[str, Any] = {
+            "attempt": 1,
+            "max_attempts": 3,
+            "version": 1,
+            "files": {},
+            "folder": tmp_path / uuid4().hex,
+        } | changes
         assignment = Assignment(task_id=uuid4(), claim=uuid4(), workload=workload, params=params or {}, **values)
         return await execution.run(assignment, reports, stop)
 
@@ -102,13 +113,25 @@ async def test_a_param_that_the_schema_could_not_refuse_is_rejected_by_name(run:
         ("raises", {"kind": "unshowable"}, "failed", ("error", "Unshowable", None)),
         ("raises", {"kind": "exit"}, "failed", ("error", "The workload ended its process with sys.exit(3)", None)),
         ("raises", {"kind": "memory"}, "failed", ("error", "The task ran out of memory", None)),
-        ("dies", {"how": "segfault"}, "failed", ("error", "The process running this task was killed by signal 11 (SIGSEGV)", None)),
-        ("dies", {"how": "os._exit"}, "failed", ("error", "The process running this task ended by itself, with exit status 7", None)),
+        (
+            "dies",
+            {"how": "segfault"},
+            "failed",
+            ("error", "The process running this task was killed by signal 11 (SIGSEGV)", None),
+        ),
+        (
+            "dies",
+            {"how": "os._exit"},
+            "failed",
+            ("error", "The process running this task ended by itself, with exit status 7", None),
+        ),
         ("on_loop", {"how": "raise"}, "failed", ("error", "ValueError: two is not three", None)),
         ("on_loop", {"how": "exit"}, "failed", ("error", "The workload ended its process with sys.exit(4)", None)),
     ],
 )
-async def test_what_goes_wrong_is_said_in_the_outcome(run: Run, workload: str, params: dict[str, Any], kind: str, error: tuple[str, str, str | None]) -> None:
+async def test_what_goes_wrong_is_said_in_the_outcome(
+    run: Run, workload: str, params: dict[str, Any], kind: str, error: tuple[str, str, str | None]
+) -> None:
     outcome = await run(workload, params)
     assert (outcome.kind, error_of(outcome)) == (kind, error)
 
@@ -133,7 +156,11 @@ async def test_a_process_that_writes_nonsense_on_its_line_is_ended(run: Run) -> 
 
 
 async def test_a_crash_ends_its_task_alone(run: Run) -> None:
-    outcomes = await asyncio.gather(run("patient", stop=(stop := Stop()), reports=(heard := Heard())), run("dies", {"how": "segfault"}), _after(heard, stop))
+    outcomes = await asyncio.gather(
+        run("patient", stop=(stop := Stop()), reports=(heard := Heard())),
+        run("dies", {"how": "segfault"}),
+        _after(heard, stop),
+    )
     assert [outcome.kind for outcome in outcomes if outcome] == ["cancelled", "failed"]
 
 
@@ -160,7 +187,10 @@ async def test_the_time_limit_is_kept_in_every_mode(run: Run, workload: str, how
     started = time.monotonic()
     outcome = await run(workload, {"how": how})
     assert time.monotonic() - started < within
-    assert (outcome.kind, error_of(outcome)[:2]) == ("failed", ("timeout", "The task took longer than its limit of 0.3 seconds."))
+    assert (outcome.kind, error_of(outcome)[:2]) == (
+        "failed",
+        ("timeout", "The task took longer than its limit of 0.3 seconds."),
+    )
 
 
 async def test_clean_up_after_a_cancel_is_let_run(run: Run) -> None:
@@ -181,7 +211,9 @@ async def test_a_cancel_that_comes_before_the_work_ends_it_too(run: Run) -> None
     for workload in ("patient", "in_thread", "on_loop"):
         stop = Stop()
         stop.cancel()
-        assert (await asyncio.wait_for(run(workload, {} if workload == "patient" else {"how": "sleep"}, stop=stop), 5)).kind == "cancelled"
+        assert (
+            await asyncio.wait_for(run(workload, {} if workload == "patient" else {"how": "sleep"}, stop=stop), 5)
+        ).kind == "cancelled"
 
 
 async def test_abandoned_work_is_killed_at_once_with_the_programs_it_started(run: Run, tmp_path: Path) -> None:
@@ -210,7 +242,10 @@ async def test_kill_all_works_from_another_thread(run: Run, execution: Execution
     attempt = asyncio.ensure_future(run("patient", reports=heard))
     await heard.first.wait()
     await asyncio.to_thread(execution.kill_all)
-    assert error_of(await asyncio.wait_for(attempt, 5))[1] == "The process running this task was killed by signal 9 (SIGKILL)"
+    assert (
+        error_of(await asyncio.wait_for(attempt, 5))[1]
+        == "The process running this task was killed by signal 9 (SIGKILL)"
+    )
     assert (await run("who")).kind == "succeeded"
 
 
@@ -276,7 +311,9 @@ async def test_children_die_with_a_worker_that_is_killed(tmp_path: Path) -> None
 
         asyncio.run(main())
     """
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", textwrap.dedent(program), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2])
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(program), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
     try:
         assert worker.stdout is not None
         assert await worker.stdout.readline() == b"running\n"

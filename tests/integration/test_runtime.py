@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ class Followers:
         self.heard: list[Frame] = []
         self._more = asyncio.Event()
 
-    async def publish(self, frames: list[Frame]) -> None:
+    async def publish(self, frames: Sequence[Frame]) -> None:
         self.heard += frames
         self._more.set()
 

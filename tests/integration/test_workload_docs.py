@@ -29,7 +29,9 @@ def test_every_example_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "code"), EXAMPLES, ids=[wanted["workload"] for wanted, _ in EXAMPLES])
-async def test_an_example_does_what_the_page_says(wanted: dict[str, Any], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_example_does_what_the_page_says(
+    wanted: dict[str, Any], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = f"example_{wanted['workload']}"
     (tmp_path / f"{module}.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.events.fanout import Fanout
 from app.events.feed import MOST_EARLY, PAGE, TAIL_FRAMES
-from app.events.hub import LINGER, Hub
+from app.events.hub import Hub
 from app.events.model import Frame, Position, Snapshot
 from tests.contracts.memory_log import MemoryLog, progress_of
 from tests.unit.skipping_loop import run
@@ -83,7 +83,11 @@ async def hub_over(log: MemoryLog, *, recheck: float = RECHECK) -> AsyncIterator
 
 STEP = st.one_of(
     # how many events, and for each: deliver it now (once, twice), later, or never
-    st.tuples(st.just("commit"), st.lists(st.sampled_from(["now", "twice", "late", "lost"]), min_size=1, max_size=6), st.booleans()),
+    st.tuples(
+        st.just("commit"),
+        st.lists(st.sampled_from(["now", "twice", "late", "lost"]), min_size=1, max_size=6),
+        st.booleans(),
+    ),
     st.tuples(st.just("deliver late"), st.randoms(use_true_random=False)),
     st.tuples(st.just("pass"), st.sampled_from([0.0, 0.001, 0.05, 0.2, 7.0])),
     st.tuples(st.just("follow"), st.none() | st.integers(0, 30), st.sampled_from([0.0, 0.0, 0.3])),

@@ -71,7 +71,12 @@ def made(host: Host, *, strict: bool = False) -> Context:
 
 def test_tracked_steps_say_where_they_are(ctx: Context, host: Host) -> None:
     assert list(ctx.track("abcd", "letter")) == list("abcd")
-    assert host.said == [(0.0, "Letter 1 of 4"), (0.25, "Letter 2 of 4"), (0.5, "Letter 3 of 4"), (0.75, "Letter 4 of 4")]
+    assert host.said == [
+        (0.0, "Letter 1 of 4"),
+        (0.25, "Letter 2 of 4"),
+        (0.5, "Letter 3 of 4"),
+        (0.75, "Letter 4 of 4"),
+    ]
 
 
 def test_phases_and_nested_steps_refine_each_other(ctx: Context, host: Host) -> None:
@@ -103,8 +108,10 @@ async def test_asynchronous_steps_are_tracked_too(ctx: Context, host: Host) -> N
 
 ACTIONS = st.recursive(
     st.tuples(st.just("progress"), st.floats(-1, 2) | st.none()) | st.tuples(st.just("step"), st.integers(0, 5)),
-    lambda inner: st.tuples(st.just("phase"), st.floats(0, 1.2) | st.none(), st.lists(inner, max_size=3))
-    | st.tuples(st.just("track"), st.integers(0, 3), st.lists(inner, max_size=3), st.booleans()),
+    lambda inner: (
+        st.tuples(st.just("phase"), st.floats(0, 1.2) | st.none(), st.lists(inner, max_size=3))
+        | st.tuples(st.just("track"), st.integers(0, 3), st.lists(inner, max_size=3), st.booleans())
+    ),
     max_leaves=12,
 )
 
@@ -215,7 +222,9 @@ def test_a_heatmap_has_a_row_for_each_y(ctx: Context) -> None:
         (lambda ctx: ctx.image("a/b.png", b""), "is no name for an artifact"),
     ],
 )
-def test_a_report_that_makes_no_sense_is_logged_and_raises_where_tests_ask_for_it(host: Host, report: Callable[[Context], None], said: str) -> None:
+def test_a_report_that_makes_no_sense_is_logged_and_raises_where_tests_ask_for_it(
+    host: Host, report: Callable[[Context], None], said: str
+) -> None:
     report(made(host))
     assert host.lines[0][0] == "warning"
     assert said in host.lines[0][1]
@@ -234,7 +243,10 @@ def test_artifacts_lie_in_the_tasks_folder_however_they_came(ctx: Context, tmp_p
     ctx.artifact("renamed.csv", str(outside))
     ctx.artifact("bytes.json", b"{}")
     ctx.image("dot.png", b"png", alt="A dot")
-    assert [(one.name, one.media_type, one.path.read_bytes(), one.path.is_relative_to(folder)) for one in ctx.gathered.offers] == [
+    assert [
+        (one.name, one.media_type, one.path.read_bytes(), one.path.is_relative_to(folder))
+        for one in ctx.gathered.offers
+    ] == [
         ("in.csv", "text/csv", b"in", True),
         ("renamed.csv", "text/csv", b"out", True),
         ("bytes.json", "application/json", b"{}", True),
@@ -281,7 +293,12 @@ class Size(BaseModel):
 )
 def test_what_is_returned_is_shown(returned: Any, value: Any, types: list[str], summary: str | None) -> None:
     result = result_of(returned, [], [])
-    assert (result.v, result.value, [block.type for block in result.blocks], result.summary) == (1, value, types, summary)
+    assert (result.v, result.value, [block.type for block in result.blocks], result.summary) == (
+        1,
+        value,
+        types,
+        summary,
+    )
 
 
 def test_a_block_of_ones_own_stays_instead_of_a_returned_one() -> None:
@@ -311,8 +328,21 @@ class Scalar:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3) | st.dates() | st.decimals() | st.fractions() | st.complex_numbers(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3) | st.tuples(inner, inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary(max_size=3)
+    | st.dates()
+    | st.decimals()
+    | st.fractions()
+    | st.complex_numbers(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+        | st.tuples(inner, inner)
+    ),
     max_leaves=8,
 )
 
@@ -340,6 +370,10 @@ class NoColumns(Rejected):
 
 
 def test_an_error_says_its_docstring_unless_told_otherwise() -> None:
-    assert (NoColumns().message, NoColumns("Row 3", hint="h").message, NoColumns(hint="h").hint) == ("This file has no columns.", "Row 3", "h")
+    assert (NoColumns().message, NoColumns("Row 3", hint="h").message, NoColumns(hint="h").hint) == (
+        "This file has no columns.",
+        "Row 3",
+        "h",
+    )
     assert RetryLater(after=3).after == 3
     assert RetryLater().message == "The task could not be done now and is tried again."

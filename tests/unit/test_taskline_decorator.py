@@ -19,7 +19,15 @@ def bare(ctx: Context, seconds: int = 10) -> str:
     return f"{seconds}"
 
 
-@workload(name="with-options", title="With options", version=2, retries=0, timeout=90, expected=timedelta(minutes=1), retry_on=(ConnectionError, "httpx.TransportError"))
+@workload(
+    name="with-options",
+    title="With options",
+    version=2,
+    retries=0,
+    timeout=90,
+    expected=timedelta(minutes=1),
+    retry_on=(ConnectionError, "httpx.TransportError"),
+)
 def optioned(text: str) -> dict[str, int]:
     """Measure."""
     return {"length": len(text)}
@@ -62,14 +70,26 @@ if TYPE_CHECKING:
 
 
 def test_a_bare_workload_takes_everything_from_its_function() -> None:
-    assert (bare.name, bare.title, bare.mode, bare.version, bare.max_attempts, bare.timeout_s) == ("bare", "Bare", "process", 1, 3, 3600.0)
+    assert (bare.name, bare.title, bare.mode, bare.version, bare.max_attempts, bare.timeout_s) == (
+        "bare",
+        "Bare",
+        "process",
+        1,
+        3,
+        3600.0,
+    )
     assert bare.description == "Count.\n\nWith a second paragraph."
     assert bare.params.context == "ctx"
     assert list(bare.schema["properties"]) == ["seconds"]
 
 
 def test_options_are_kept() -> None:
-    assert (optioned.name, optioned.title, optioned.version, optioned.max_attempts) == ("with-options", "With options", 2, 1)
+    assert (optioned.name, optioned.title, optioned.version, optioned.max_attempts) == (
+        "with-options",
+        "With options",
+        2,
+        1,
+    )
     assert (optioned.timeout_s, optioned.expected_s) == (90.0, 60.0)
     assert optioned.retry_on == ("ConnectionError", "httpx.TransportError")
 

@@ -75,8 +75,20 @@ def test_the_schema_has_the_shapes_that_forms_show() -> None:
         False,
         ["file"],
     )
-    assert parts["file"] == {"type": "string", "format": "taskline-file", "x-accept": [".csv", "text/*"], "title": "File"}
-    assert parts["count"] == {"type": "integer", "minimum": 1, "maximum": 5, "title": "How many", "description": "Of them", "default": 3}
+    assert parts["file"] == {
+        "type": "string",
+        "format": "taskline-file",
+        "x-accept": [".csv", "text/*"],
+        "title": "File",
+    }
+    assert parts["count"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 5,
+        "title": "How many",
+        "description": "Of them",
+        "default": 3,
+    }
     assert parts["share"] == {"type": "number", "x-unit": "%", "title": "Share", "default": 0.5}
     assert parts["note"] == {"type": "string", "maxLength": 20, "x-multiline": True, "title": "A note", "default": ""}
     assert parts["choice"]["enum"] == ["a", "b"]
@@ -85,7 +97,13 @@ def test_the_schema_has_the_shapes_that_forms_show() -> None:
 def test_none_makes_one_nullable_field() -> None:
     parts = every.schema["properties"]
     assert parts["maybe"] == {"type": ["integer", "null"], "title": "Maybe", "default": None}
-    assert parts["other"] == {"type": ["string", "null"], "format": "taskline-file", "x-accept": [".txt"], "title": "Other", "default": None}
+    assert parts["other"] == {
+        "type": ["string", "null"],
+        "format": "taskline-file",
+        "x-accept": [".txt"],
+        "title": "Other",
+        "default": None,
+    }
     assert (parts["colour"]["type"], parts["colour"]["enum"]) == (["string", "null"], ["red", "blue", None])
     assert (parts["point"]["type"], list(parts["point"]["properties"])) == (["object", "null"], ["x", "y"])
     assert (parts["day"]["type"], parts["day"]["format"]) == (["string", "null"], "date")
@@ -105,9 +123,23 @@ def test_a_shape_that_contains_itself_stays_a_reference() -> None:
 
 
 def test_arguments_have_their_types() -> None:
-    got = check(every, file="f1", urls=["https://example.org"], day="2026-11-24", key="12345678-1234-5678-1234-567812345678", colour="red", point={"x": 1})
+    got = check(
+        every,
+        file="f1",
+        urls=["https://example.org"],
+        day="2026-11-24",
+        key="12345678-1234-5678-1234-567812345678",
+        colour="red",
+        point={"x": 1},
+    )
     assert got["file"] is FILE
-    assert (got["count"], got["maybe"], got["day"], got["colour"], got["point"]) == (3, None, date(2026, 11, 24), Colour.RED, Point(x=1))
+    assert (got["count"], got["maybe"], got["day"], got["colour"], got["point"]) == (
+        3,
+        None,
+        date(2026, 11, 24),
+        Colour.RED,
+        Point(x=1),
+    )
     assert (got["copy"], got["schema"]) == (False, "public")
     assert isinstance(got["key"], UUID)
 
@@ -141,7 +173,9 @@ def test_no_number_is_taken_that_json_does_not_have() -> None:
         {},
         optional={
             "count": st.integers(-2, 8) | st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False),
-            "share": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6) | st.text(max_size=3),
+            "share": st.floats(allow_nan=False, allow_infinity=False)
+            | st.integers(-(10**6), 10**6)
+            | st.text(max_size=3),
             "note": st.text(max_size=25),
             "maybe": st.none() | st.integers(-(10**12), 10**12) | st.text(max_size=2),
             "choice": st.sampled_from(["a", "b", "c", None]),
@@ -153,7 +187,10 @@ def test_no_number_is_taken_that_json_does_not_have() -> None:
 def test_the_schema_and_the_model_agree(params: dict[str, Any]) -> None:
     """What the web process accepts by the schema, the worker accepts too; whole floats apart, which JSON Schema calls integers."""
     params["file"] = "f1"
-    params = {name: int(value) if name == "count" and isinstance(value, float) and value.is_integer() else value for name, value in params.items()}
+    params = {
+        name: int(value) if name == "count" and isinstance(value, float) and value.is_integer() else value
+        for name, value in params.items()
+    }
     by_schema = jsonschema_rs.Draft202012Validator(every.schema, validate_formats=True).is_valid(params)
     assert by_schema == accepted(lambda: check(every, **params))
 

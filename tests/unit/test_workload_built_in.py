@@ -37,7 +37,9 @@ class Host:
 
 
 async def count(host: Host, seconds: float, *, fail: bool = False) -> str:
-    return await countdown(Context(host, task_id=uuid4(), attempt=1, secrets={}, strict=True), seconds=seconds, fail=fail)
+    return await countdown(
+        Context(host, task_id=uuid4(), attempt=1, secrets={}, strict=True), seconds=seconds, fail=fail
+    )
 
 
 async def test_a_countdown_of_nothing_only_returns() -> None:
@@ -56,7 +58,15 @@ async def test_a_countdown_says_what_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("params", "taken"),
-    [({}, True), ({"seconds": 0}, True), ({"seconds": 3600, "fail": True}, True), ({"seconds": 3601}, False), ({"seconds": -1}, False), ({"fail": 1}, False), ({"x": 1}, False)],
+    [
+        ({}, True),
+        ({"seconds": 0}, True),
+        ({"seconds": 3600, "fail": True}, True),
+        ({"seconds": 3601}, False),
+        ({"seconds": -1}, False),
+        ({"fail": 1}, False),
+        ({"x": 1}, False),
+    ],
 )
 def test_the_schema_of_countdown_is_its_contract(params: dict[str, Any], taken: bool) -> None:
     assert jsonschema_rs.Draft202012Validator(countdown.schema).is_valid(params) is taken
@@ -71,7 +81,14 @@ def test_csv_profile_takes_one_file() -> None:
 
 def test_importing_the_built_in_workloads_loads_nothing_heavy() -> None:
     program = "import sys, workers.workloads; print(sorted({'duckdb', 'numpy', 'pandas', 'polars', 'starlette', 'app'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2], timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        timeout=30,
+    )
     assert done.stdout == "[]\n"
 
 
@@ -81,5 +98,12 @@ def test_the_package_for_authors_needs_pydantic_alone() -> None:
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
         "print(sorted(name for name in new - set(sys.stdlib_module_names) - {'taskline'} if name[0] != '_'))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2], timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        timeout=30,
+    )
     assert done.stdout == "['annotated_types', 'pydantic', 'pydantic_core', 'typing_extensions', 'typing_inspection']\n"

@@ -33,7 +33,13 @@ def bins(low: float, high: float, *, whole: bool = False) -> list[float]:
     first = math.floor(low / width)
     count = max(1, math.ceil(upper / width) - first)
     edges = [_rounded((first + place) * width, width) for place in range(count + 1)]
-    good = count <= MOST and all(map(math.isfinite, edges)) and len(set(edges)) == len(edges) and edges[0] <= low and edges[-1] >= high
+    good = (
+        count <= MOST
+        and all(map(math.isfinite, edges))
+        and len(set(edges)) == len(edges)
+        and edges[0] <= low
+        and edges[-1] >= high
+    )
     # Too close together for their size, or too far apart for a float: equal parts then, whatever they read like.
     return edges if good else [low + place * rough for place in range(_FINEST)] + [high]
 

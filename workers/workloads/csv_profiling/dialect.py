@@ -42,7 +42,9 @@ def find_dialect(path: Path) -> Dialect:
     # The one by which most rows have as many values as the header; among those, the one that makes the most columns.
     delimiter = max(DELIMITERS, key=lambda one: _fit(rows[one]))
     before = sample[: len(sample) - len(sample.lstrip("\r\n"))]
-    return Dialect(delimiter, _names(rows[delimiter][0] if rows[delimiter] else [sample.strip()]), len(before.splitlines()))
+    return Dialect(
+        delimiter, _names(rows[delimiter][0] if rows[delimiter] else [sample.strip()]), len(before.splitlines())
+    )
 
 
 def _rows(sample: str, delimiter: str, *, whole: bool) -> list[list[str]]:
@@ -76,5 +78,8 @@ def _names(header: list[str]) -> tuple[str, ...]:
     repeated = [name for name, many in Counter(names).items() if many > 1]
     if repeated:
         listed = ", ".join(f"“{name}”" for name in repeated[:5])
-        raise BadHeader(f"Row 1 names {len(repeated)} column{'s' * (len(repeated) > 1)} more than once: {listed}.", hint="Give every column a name of its own.")
+        raise BadHeader(
+            f"Row 1 names {len(repeated)} column{'s' * (len(repeated) > 1)} more than once: {listed}.",
+            hint="Give every column a name of its own.",
+        )
     return names

@@ -32,7 +32,9 @@ def frequencies(values: Sequence[tuple[str, int]], rows: int) -> str:
     lines = []
     for value, count in values:
         bar = f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="{count / highest * 100:.2f}" height="8"/></svg>'
-        lines.append(f'<tr><th scope="row" title="{escape(value)}">{escape(value)}</th><td class="bar">{bar}</td><td>{count:,}</td><td>{count / rows:.1%}</td></tr>')
+        lines.append(
+            f'<tr><th scope="row" title="{escape(value)}">{escape(value)}</th><td class="bar">{bar}</td><td>{count:,}</td><td>{count / rows:.1%}</td></tr>'
+        )
     return f'<table class="frequent"><tbody>{"".join(lines)}</tbody></table>'
 
 

@@ -10,7 +10,13 @@ from typing import Final
 from workers.workloads.csv_profiling.errors import BadRow, EmptyFile, NotText
 
 _CHUNK: Final = 1 << 20  # bytes
-_BOMS: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _OTHERS: Final = (
     (b"PK\x03\x04", "an Excel workbook or another zip archive"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -64,14 +70,21 @@ def as_utf8(path: Path, encoding: Encoding, target: Path, told: Callable[[float]
     """
     size = path.stat().st_size
     row = 1
-    with path.open("rb") as raw, io.TextIOWrapper(raw, encoding=encoding.name, newline=None) as source, target.open("w", encoding="utf-8", newline="") as written:
+    with (
+        path.open("rb") as raw,
+        io.TextIOWrapper(raw, encoding=encoding.name, newline=None) as source,
+        target.open("w", encoding="utf-8", newline="") as written,
+    ):
         try:
             while text := source.read(_CHUNK):
                 written.write(text)
                 row += text.count("\n")
                 told(min(1.0, raw.tell() / size))
         except UnicodeError as error:
-            raise BadRow(f"The text cannot be read after row {row:,}: it is no {encoding.name.upper()} there.", hint="Save the file again as UTF-8.") from error
+            raise BadRow(
+                f"The text cannot be read after row {row:,}: it is no {encoding.name.upper()} there.",
+                hint="Save the file again as UTF-8.",
+            ) from error
 
 
 def _mixed(path: Path) -> bool:
@@ -84,7 +97,9 @@ def _eight_bits(path: Path) -> Encoding:
         return Encoding("utf-8", mixed_newlines=len(newlines) > 1)
     # Five bytes have no character in Windows-1252; Latin-1 has one for each.
     with path.open("rb") as file:
-        has_holes = any(chunk.translate(None, b"\x81\x8d\x8f\x90\x9d") != chunk for chunk in iter(lambda: file.read(_CHUNK), b""))
+        has_holes = any(
+            chunk.translate(None, b"\x81\x8d\x8f\x90\x9d") != chunk for chunk in iter(lambda: file.read(_CHUNK), b"")
+        )
     return Encoding("latin-1" if has_holes else "cp1252", mixed_newlines=len(newlines) > 1)
 
 
@@ -97,7 +112,10 @@ def _survey(path: Path) -> tuple[bool, set[bytes]]:
             if chunk.translate(None, _CONTROL) != chunk:
                 at = next(place for place, byte in enumerate(chunk) if byte in _CONTROL)
                 row = rows + chunk.count(b"\n", 0, at)
-                raise NotText(f"Row {row:,} holds a byte ({chunk[at]:#04x}) that no text has.", hint="Export the file as CSV in UTF-8.")
+                raise NotText(
+                    f"Row {row:,} holds a byte ({chunk[at]:#04x}) that no text has.",
+                    hint="Export the file as CSV in UTF-8.",
+                )
             rows += chunk.count(b"\n")
             if is_utf8:
                 try:
@@ -109,7 +127,9 @@ def _survey(path: Path) -> tuple[bool, set[bytes]]:
                 newlines.add(b"\r\n")
             if chunk.count(b"\n") > pairs:
                 newlines.add(b"\n")
-            if chunk.count(b"\r") - chunk.endswith(b"\r") > chunk.count(b"\r\n") or (ends_in_return and not chunk.startswith(b"\n")):
+            if chunk.count(b"\r") - chunk.endswith(b"\r") > chunk.count(b"\r\n") or (
+                ends_in_return and not chunk.startswith(b"\n")
+            ):
                 newlines.add(b"\r")
             ends_in_return = chunk.endswith(b"\r")
     if ends_in_return:

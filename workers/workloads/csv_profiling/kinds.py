@@ -42,13 +42,26 @@ KINDS: Final = (
     Kind("true or false", "truth", "lower(@) IN ('true', 'false')", "lower(@) = 'true'"),
     Kind("yes or no", "truth", "lower(@) IN ('yes', 'no')", "lower(@) = 'yes'"),
     Kind(
-        "whole number", "number", "regexp_full_match(@, '[-+]?(0|[1-9][0-9]*)') AND TRY_CAST(@ AS BIGINT) IS NOT NULL", "TRY_CAST(@ AS BIGINT)", whole=True
+        "whole number",
+        "number",
+        "regexp_full_match(@, '[-+]?(0|[1-9][0-9]*)') AND TRY_CAST(@ AS BIGINT) IS NOT NULL",
+        "TRY_CAST(@ AS BIGINT)",
+        whole=True,
     ),
     _numbers("number", r"[-+]?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+|[0-9](\.[0-9]*)?[eE][-+]?[0-9]{1,2})", "@"),
     _numbers("number (1,234.5)", r"[-+]?([0-9]{1,3}(,[0-9]{3})+|0|[1-9][0-9]{0,2})(\.[0-9]*)?", "replace(@, ',', '')"),
-    _numbers("number (1.234,5)", r"[-+]?([0-9]{1,3}(\.[0-9]{3})+|0|[1-9][0-9]{0,17})(,[0-9]*)?", "replace(replace(@, '.', ''), ',', '.')"),
+    _numbers(
+        "number (1.234,5)",
+        r"[-+]?([0-9]{1,3}(\.[0-9]{3})+|0|[1-9][0-9]{0,17})(,[0-9]*)?",
+        "replace(replace(@, '.', ''), ',', '.')",
+    ),
     _numbers("percentage", r"[-+]?(0|[1-9][0-9]{0,17})(\.[0-9]*)? ?%", "rtrim(@, ' %')"),
-    Kind("date", "time", "regexp_full_match(@, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(@ AS DATE) IS NOT NULL", "CAST(TRY_CAST(@ AS DATE) AS TIMESTAMP)"),
+    Kind(
+        "date",
+        "time",
+        "regexp_full_match(@, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(@ AS DATE) IS NOT NULL",
+        "CAST(TRY_CAST(@ AS DATE) AS TIMESTAMP)",
+    ),
     Kind(
         "date and time",
         "time",
@@ -65,8 +78,18 @@ KINDS: Final = (
 def find_kind(connection: "duckdb.DuckDBPyConnection", at: str) -> Kind:
     """The kind of the column `at` of `rows`: the first that fits all its values, else text."""
     fits = ", ".join(f"bool_and({kind.fits('v')})" for kind in KINDS)
-    found = connection.execute(f"SELECT {fits} FROM (SELECT {at} AS v FROM rows WHERE {at} IS NOT NULL LIMIT {_SAMPLE})").fetchone() or ()
+    found = (
+        connection.execute(
+            f"SELECT {fits} FROM (SELECT {at} AS v FROM rows WHERE {at} IS NOT NULL LIMIT {_SAMPLE})"
+        ).fetchone()
+        or ()
+    )
     for kind, fit in zip(KINDS, found, strict=True):
-        if fit and not connection.execute(f"SELECT 1 FROM rows WHERE {at} IS NOT NULL AND NOT {kind.fits(at)} LIMIT 1").fetchall():
+        if (
+            fit
+            and not connection.execute(
+                f"SELECT 1 FROM rows WHERE {at} IS NOT NULL AND NOT {kind.fits(at)} LIMIT 1"
+            ).fetchall()
+        ):
             return kind
     return TEXT

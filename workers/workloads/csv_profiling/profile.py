@@ -34,7 +34,11 @@ class Profile:
         name = worst.name if len(worst.name) <= 60 else f"{worst.name[:59]}…"
         if worst.missing == worst.rows:
             return f"{size}; {name} is empty"
-        return f"{size}; {name} is missing in {percent(worst.missing_share)}" if worst.missing else f"{size}; no value is missing"
+        return (
+            f"{size}; {name} is missing in {percent(worst.missing_share)}"
+            if worst.missing
+            else f"{size}; no value is missing"
+        )
 
     def document(self) -> dict[str, Any]:
         """The profile as JSON values: what `profile.json` holds."""
@@ -47,7 +51,13 @@ class Profile:
             columns.append({key: value for key, value in said.items() if value is not None})
         return {
             "format": "taskline csv profile 1",
-            "file": {"name": self.file, "size": self.size, "sha256": self.sha256, "encoding": self.encoding, "delimiter": self.delimiter},
+            "file": {
+                "name": self.file,
+                "size": self.size,
+                "sha256": self.sha256,
+                "encoding": self.encoding,
+                "delimiter": self.delimiter,
+            },
             "rows": self.rows,
             "repeated_rows": self.repeated,
             "columns": columns,

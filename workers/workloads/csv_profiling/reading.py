@@ -34,7 +34,9 @@ def database(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
     }
     connection = duckdb.connect(str(folder / "table.duckdb"), config=config)
     try:
-        connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")  # so that it counts, and is quiet
+        connection.execute(
+            "SET enable_progress_bar = true; SET enable_progress_bar_print = false"
+        )  # so that it counts, and is quiet
         yield connection
     finally:
         connection.close()
@@ -96,7 +98,9 @@ def _watched(connection: "duckdb.DuckDBPyConnection", sql: str, told: Callable[[
 
 
 def _refuse_rejected(connection: "duckdb.DuckDBPyConnection", dialect: Dialect) -> None:
-    found = connection.execute("SELECT line, error_type, column_idx, csv_line, error_message FROM reject_errors ORDER BY line, column_idx LIMIT 1").fetchone()
+    found = connection.execute(
+        "SELECT line, error_type, column_idx, csv_line, error_message FROM reject_errors ORDER BY line, column_idx LIMIT 1"
+    ).fetchone()
     if found is None:
         return
     row, kind, place, line, message = found
@@ -107,12 +111,19 @@ def _refuse_rejected(connection: "duckdb.DuckDBPyConnection", dialect: Dialect) 
         case "MISSING COLUMNS" | "TOO MANY COLUMNS":
             # The database stops counting at the first value too many.
             has = len(next(csv.reader(str(line).splitlines(keepends=True), delimiter=dialect.delimiter)))
-            raise BadRow(f"Row {row:,} has {_many(has, 'value')}, but the header names {_many(width, 'column')}.", hint=hint)
+            raise BadRow(
+                f"Row {row:,} has {_many(has, 'value')}, but the header names {_many(width, 'column')}.", hint=hint
+            )
         case "UNQUOTED VALUE":
             name = dialect.names[place - 1] if place and place <= width else "?"
-            raise BadRow(f"Row {row:,}, column “{name}”: a quotation mark is not closed, or something follows the closing one.", hint=hint)
+            raise BadRow(
+                f"Row {row:,}, column “{name}”: a quotation mark is not closed, or something follows the closing one.",
+                hint=hint,
+            )
         case "LINE SIZE OVER MAXIMUM":
-            raise BadRow(f"Row {row:,} is longer than {LONGEST_ROW:,} bytes.", hint="A quotation mark may not be closed there.")
+            raise BadRow(
+                f"Row {row:,} is longer than {LONGEST_ROW:,} bytes.", hint="A quotation mark may not be closed there."
+            )
     raise BadRow(f"Row {row:,} cannot be read: {message}", hint=hint)
 
 

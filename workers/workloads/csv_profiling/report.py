@@ -8,7 +8,11 @@ from workers.workloads.csv_profiling.profile import Profile, percent
 from workers.workloads.csv_profiling.statistics import MOST_EXACT, Column, Numbers
 from workers.workloads.csv_profiling.style import STYLE
 
-_SHADES = "".join(f".{name}{at}{{background:rgb(var(--{colour})/{at * 0.07:.2f})}}" for name, colour in (("up", "rgb"), ("down", "red")) for at in range(11))
+_SHADES = "".join(
+    f".{name}{at}{{background:rgb(var(--{colour})/{at * 0.07:.2f})}}"
+    for name, colour in (("up", "rgb"), ("down", "red"))
+    for at in range(11)
+)
 
 
 def report(profile: Profile) -> str:
@@ -25,7 +29,10 @@ def report(profile: Profile) -> str:
         f'<p class="head">{escape(profile.headline)}.</p>',
         f'<dl class="tiles">{"".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in tiles.items())}</dl>',
         "<h2>Columns</h2>",
-        _table(("Column", "Type", "Missing", "Distinct", "Smallest", "Largest"), (_overview(one) for one in profile.columns)),
+        _table(
+            ("Column", "Type", "Missing", "Distinct", "Smallest", "Largest"),
+            (_overview(one) for one in profile.columns),
+        ),
         "<h2>Each column</h2>",
         f'<div class="cards">{"".join(map(_card, profile.columns))}</div>',
     ]
@@ -45,7 +52,9 @@ def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
     head = "".join(f'<th scope="col"{_left(place)}>{name}</th>' for place, name in enumerate(heads))
     lines = []
     for name, *cells in rows:
-        lines.append(f'<tr><th scope="row" title="{escape(name)}">{escape(name)}</th>{"".join(f"<td{_left(place)}>{escape(cell)}</td>" for place, cell in enumerate(cells, 1))}</tr>')
+        lines.append(
+            f'<tr><th scope="row" title="{escape(name)}">{escape(name)}</th>{"".join(f"<td{_left(place)}>{escape(cell)}</td>" for place, cell in enumerate(cells, 1))}</tr>'
+        )
     return f'<div class="scroll"><table class="list"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
@@ -59,7 +68,12 @@ def _overview(one: Column) -> tuple[str, ...]:
 
 
 def _card(one: Column) -> str:
-    facts = {"Missing": f"{one.missing:,} ({percent(one.missing_share)})".replace(" %", "\u00a0%") if one.missing else "none", "Distinct": "all" if 1 < one.distinct == one.filled else f"{one.distinct:,}"}
+    facts = {
+        "Missing": f"{one.missing:,} ({percent(one.missing_share)})".replace(" %", "\u00a0%")
+        if one.missing
+        else "none",
+        "Distinct": "all" if 1 < one.distinct == one.filled else f"{one.distinct:,}",
+    }
     drawing = ""
     if one.numbers is not None:
         facts |= _figures(one.numbers)
@@ -71,7 +85,9 @@ def _card(one: Column) -> str:
         drawing = histogram(one.histogram.labels, one.histogram.counts, f"Histogram of {one.name}")
     elif one.distinct < one.filled:
         drawing = frequencies(one.frequent, one.rows)
-    said = "".join(f"<div><dt>{name}</dt><dd{_gap(name, one)}>{escape(value)}</dd></div>" for name, value in facts.items())
+    said = "".join(
+        f"<div><dt>{name}</dt><dd{_gap(name, one)}>{escape(value)}</dd></div>" for name, value in facts.items()
+    )
     return f'<section class="card"><div class="top"><h3>{escape(one.name)}</h3><span class="kind">{escape(one.kind)}</span></div>{drawing}<dl class="facts">{said}</dl></section>'
 
 
@@ -81,12 +97,25 @@ def _gap(name: str, one: Column) -> str:
 
 def _figures(numbers: Numbers) -> dict[str, str]:
     around = "" if numbers.exact else "≈ "
-    quantiles = {("Median" if part == 0.5 else f"{part * 100:g} %"): f"{around}{_number(value)}" for part, value in numbers.quantiles.items()}
-    return {"Mean": _number(numbers.mean), "Deviation": _number(numbers.sd), "Smallest": _number(numbers.low), "Largest": _number(numbers.high), **quantiles}
+    quantiles = {
+        ("Median" if part == 0.5 else f"{part * 100:g} %"): f"{around}{_number(value)}"
+        for part, value in numbers.quantiles.items()
+    }
+    return {
+        "Mean": _number(numbers.mean),
+        "Deviation": _number(numbers.sd),
+        "Smallest": _number(numbers.low),
+        "Largest": _number(numbers.high),
+        **quantiles,
+    }
 
 
 def _ends(one: Column) -> tuple[str, str]:
-    return (_number(one.numbers.low), _number(one.numbers.high)) if one.numbers is not None else (one.first or "", one.last or "")
+    return (
+        (_number(one.numbers.low), _number(one.numbers.high))
+        if one.numbers is not None
+        else (one.first or "", one.last or "")
+    )
 
 
 def _number(value: float | None) -> str:

@@ -21,14 +21,41 @@ def show(ctx: Context, profile: Profile) -> None:
         ctx.table("Numbers", [_figures(one) for one in numeric])
     gaps = sorted((one for one in profile.columns if one.missing), key=lambda one: -one.missing)
     if gaps:
-        ctx.chart("Missing values", "bar", x=[one.name for one in gaps], y=[round(one.missing_share * 100, 2) for one in gaps], y_label="% of rows")
+        ctx.chart(
+            "Missing values",
+            "bar",
+            x=[one.name for one in gaps],
+            y=[round(one.missing_share * 100, 2) for one in gaps],
+            y_label="% of rows",
+        )
     for one in [one for one in profile.columns if one.histogram is not None][:_MOST_HISTOGRAMS]:
         assert one.histogram is not None  # noqa: S101  chosen by it, which the type checker does not see
-        ctx.chart(f"Distribution of {one.name}", "bar", x=one.histogram.labels, y=one.histogram.counts, x_label=one.name, y_label="rows")
-    for one in [one for one in profile.columns if one.family in ("text", "truth") and one.distinct < one.filled][:_MOST_HISTOGRAMS]:
-        ctx.chart(f"Most frequent in {one.name}", "bar", x=[value or " " for value, _ in one.frequent], y=[count for _, count in one.frequent], y_label="rows")
+        ctx.chart(
+            f"Distribution of {one.name}",
+            "bar",
+            x=one.histogram.labels,
+            y=one.histogram.counts,
+            x_label=one.name,
+            y_label="rows",
+        )
+    for one in [one for one in profile.columns if one.family in ("text", "truth") and one.distinct < one.filled][
+        :_MOST_HISTOGRAMS
+    ]:
+        ctx.chart(
+            f"Most frequent in {one.name}",
+            "bar",
+            x=[value or " " for value, _ in one.frequent],
+            y=[count for _, count in one.frequent],
+            y_label="rows",
+        )
     if profile.correlations is not None:
-        ctx.chart("Correlations", "heatmap", x=profile.correlations.names, y=profile.correlations.names, z=profile.correlations.rows)
+        ctx.chart(
+            "Correlations",
+            "heatmap",
+            x=profile.correlations.names,
+            y=profile.correlations.names,
+            z=profile.correlations.rows,
+        )
 
 
 def _overview(one: Column) -> dict[str, Any]:
@@ -49,7 +76,14 @@ def _figures(one: Column) -> dict[str, Any]:
     assert numbers is not None  # noqa: S101  the caller chose those that have some
     names = {0.05: "5 %", 0.25: "25 %", 0.5: "Median", 0.75: "75 %", 0.95: "95 %"}
     quantiles = {name: _short(numbers.quantiles[part]) for part, name in names.items()}
-    return {"Column": one.name, "Mean": _short(numbers.mean), "Deviation": _short(numbers.sd), **quantiles, "Zeros": numbers.zeros, "Negative": numbers.negatives}
+    return {
+        "Column": one.name,
+        "Mean": _short(numbers.mean),
+        "Deviation": _short(numbers.sd),
+        **quantiles,
+        "Zeros": numbers.zeros,
+        "Negative": numbers.negatives,
+    }
 
 
 def _short(value: float | None) -> float | None:

@@ -82,7 +82,9 @@ def describe_column(connection: "duckdb.DuckDBPyConnection", place: int, name: s
     at = column(place)
     kind = find_kind(connection, at)
     grouped = f"SELECT {at} AS v, count(*) AS n FROM rows WHERE {at} IS NOT NULL GROUP BY v"
-    filled, distinct, low, high, longest = _one(connection, f"SELECT coalesce(sum(n), 0), count(*), min(v), max(v), max(length(v)) FROM ({grouped})")
+    filled, distinct, low, high, longest = _one(
+        connection, f"SELECT coalesce(sum(n), 0), count(*), min(v), max(v), max(length(v)) FROM ({grouped})"
+    )
     if not filled:
         return Column(name=name, kind="empty", family="empty", rows=rows, filled=0, distinct=0, frequent=[]), kind
     top = connection.execute(f"SELECT v, n FROM ({grouped}) ORDER BY n DESC, v LIMIT {MOST_FREQUENT}").fetchall()
@@ -104,14 +106,20 @@ def describe_column(connection: "duckdb.DuckDBPyConnection", place: int, name: s
     return replace(known, first=_shown(low), last=_shown(high), longest=int(longest)), kind
 
 
-def correlations(connection: "duckdb.DuckDBPyConnection", columns: Sequence[tuple[Column, Kind]]) -> Correlations | None:
+def correlations(
+    connection: "duckdb.DuckDBPyConnection", columns: Sequence[tuple[Column, Kind]]
+) -> Correlations | None:
     """Of the first 20 columns of numbers; None where there are fewer than two. `columns` are all of the table, in order."""
     import duckdb
 
-    numeric = [(place, one, kind) for place, (one, kind) in enumerate(columns) if one.numbers is not None][:MOST_CORRELATED]
+    numeric = [(place, one, kind) for place, (one, kind) in enumerate(columns) if one.numbers is not None][
+        :MOST_CORRELATED
+    ]
     if len(numeric) < 2:
         return None
-    casts = ", ".join(f"CAST({kind.value(column(place))} AS DOUBLE) AS x{at}" for at, (place, _, kind) in enumerate(numeric))
+    casts = ", ".join(
+        f"CAST({kind.value(column(place))} AS DOUBLE) AS x{at}" for at, (place, _, kind) in enumerate(numeric)
+    )
     connection.execute(f"CREATE TABLE numbers AS SELECT {casts} FROM rows")
     table: list[list[float | None]] = []
     for one in range(len(numeric)):
@@ -136,10 +144,14 @@ def repeated_rows(connection: "duckdb.DuckDBPyConnection", columns: int, rows: i
 def _with_numbers(connection: "duckdb.DuckDBPyConnection", known: Column, values: str, *, whole: bool) -> Column:
     import duckdb
 
-    low, high, zeros, negatives = _one(connection, f"SELECT min(x), max(x), count_if(x = 0), count_if(x < 0) FROM {values}")
+    low, high, zeros, negatives = _one(
+        connection, f"SELECT min(x), max(x), count_if(x = 0), count_if(x < 0) FROM {values}"
+    )
     exact = known.filled <= MOST_EXACT
     quantile = "quantile_cont" if exact else "approx_quantile"
-    (quantiles,) = _one(connection, f"SELECT {quantile}(CAST(x AS DOUBLE), [{', '.join(map(str, QUANTILES))}]) FROM {values}")
+    (quantiles,) = _one(
+        connection, f"SELECT {quantile}(CAST(x AS DOUBLE), [{', '.join(map(str, QUANTILES))}]) FROM {values}"
+    )
     try:
         mean, sd = _one(connection, f"SELECT favg(CAST(x AS DOUBLE)), stddev_samp(CAST(x AS DOUBLE)) FROM {values}")
     except duckdb.OutOfRangeException:
@@ -156,24 +168,35 @@ def _with_numbers(connection: "duckdb.DuckDBPyConnection", known: Column, values
     )
     # A few values far out would press all others into one bin: they go into the first and the last, which are open then.
     reach = 1.5 * (numbers.quantiles[0.95] - numbers.quantiles[0.05])
-    near = (max(float(low), numbers.quantiles[0.05] - reach), min(float(high), numbers.quantiles[0.95] + reach)) if reach > 0 else (float(low), float(high))
+    near = (
+        (max(float(low), numbers.quantiles[0.05] - reach), min(float(high), numbers.quantiles[0.95] + reach))
+        if reach > 0
+        else (float(low), float(high))
+    )
     edges = bins(*near, whole=whole)
     labels = number_labels(edges, float(low), float(high), whole=whole)
     return replace(known, numbers=numbers, histogram=Histogram(labels, _counts(connection, values, "x", edges)))
 
 
 def _with_times(connection: "duckdb.DuckDBPyConnection", known: Column, values: str) -> Column:
-    first, last, start, end = _one(connection, f"SELECT strftime(min(x), '%Y-%m-%d %H:%M:%S'), strftime(max(x), '%Y-%m-%d %H:%M:%S'), epoch(min(x)), epoch(max(x)) FROM {values}")
+    first, last, start, end = _one(
+        connection,
+        f"SELECT strftime(min(x), '%Y-%m-%d %H:%M:%S'), strftime(max(x), '%Y-%m-%d %H:%M:%S'), epoch(min(x)), epoch(max(x)) FROM {values}",
+    )
     edges = time_bins(float(start), float(end))
     histogram = Histogram(time_labels(edges), _counts(connection, values, "epoch(x)", edges))
-    return replace(known, first=str(first).removesuffix(" 00:00:00"), last=str(last).removesuffix(" 00:00:00"), histogram=histogram)
+    return replace(
+        known, first=str(first).removesuffix(" 00:00:00"), last=str(last).removesuffix(" 00:00:00"), histogram=histogram
+    )
 
 
 def _counts(connection: "duckdb.DuckDBPyConnection", values: str, number: str, edges: Sequence[float]) -> list[int]:
     """How many values lie in each bin; the first and the last hold all that lies outside the edges, too."""
     counts = [0] * (len(edges) - 1)
     place = " + ".join(["0", *(f"CAST(x >= {edge!r} AS INTEGER)" for edge in edges[1:-1])])
-    for bin_, many in connection.execute(f"SELECT {place} AS bin, count(*) FROM (SELECT CAST({number} AS DOUBLE) AS x FROM {values}) GROUP BY bin").fetchall():
+    for bin_, many in connection.execute(
+        f"SELECT {place} AS bin, count(*) FROM (SELECT CAST({number} AS DOUBLE) AS x FROM {values}) GROUP BY bin"
+    ).fetchall():
         counts[bin_] = int(many)
     return counts
 

@@ -20,7 +20,11 @@ from workers.workloads.csv_profiling.statistics import correlations, describe_co
 @workload(title="Profile a CSV file", timeout=timedelta(hours=2), expected=timedelta(seconds=10))
 def csv_profile(
     ctx: Context,
-    file: Annotated[File, Accept(".csv", ".tsv", ".txt", "text/csv"), Field(title="File", description="A header in the first row; comma, semicolon, tab or bar between the values")],
+    file: Annotated[
+        File,
+        Accept(".csv", ".tsv", ".txt", "text/csv"),
+        Field(title="File", description="A header in the first row; comma, semicolon, tab or bar between the values"),
+    ],
 ) -> str:
     """Types, missing and distinct values, quantiles, histograms and correlations of every column, with a report to keep. Takes files far larger than memory."""
     with ctx.phase("Looking at the file", share=0.05):
@@ -55,7 +59,9 @@ def csv_profile(
     with ctx.phase("Writing the report"):
         show(ctx, profile)
         ctx.artifact("report.html", report(profile).encode(), "text/html")
-        ctx.artifact("profile.json", json.dumps(profile.document(), ensure_ascii=False, indent=1).encode(), "application/json")
+        ctx.artifact(
+            "profile.json", json.dumps(profile.document(), ensure_ascii=False, indent=1).encode(), "application/json"
+        )
     return profile.headline
 
 
@@ -68,4 +74,6 @@ def _utf8(ctx: Context, path: Path, encoding: Encoding) -> Path:
 
 
 def _spoken(encoding: Encoding) -> str:
-    return {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "latin-1": "Latin-1"}.get(encoding.name, encoding.name.upper())
+    return {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "latin-1": "Latin-1"}.get(
+        encoding.name, encoding.name.upper()
+    )

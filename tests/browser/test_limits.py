@@ -1,0 +1,71 @@
+"""What people see where the service holds back: a narrow one, with small limits."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import Browser, FilePayload, expect
+
+from tests.browser.conftest import People
+from tests.browser.steps import choose, live, start_countdown
+from tests.browser.taskline import Taskline
+from tests.servers import free_port
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[str]:
+    """A service with one slot, short uploads and few sign-ins: its origin."""
+    settings = {"TASKLINE_LIGHT_SLOTS": "1", "TASKLINE_LIMIT_UPLOAD": "1000", "TASKLINE_LIMIT_SIGN_INS": "2/hour"}
+    server = Taskline(free_port(), settings)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def narrow_people(browser: Browser, narrow: str) -> People:
+    return People(browser, narrow)
+
+
+async def test_too_many_sign_ins_say_when_to_try_again(narrow_people: People) -> None:
+    page = await narrow_people.stranger()
+    for _ in range(3):
+        await page.goto("/login")
+        await page.get_by_label("Username").fill("somebody")
+        await page.get_by_label("Password", exact=True).fill("not the right one")
+        async with page.expect_response("**/login") as answer:
+            await page.get_by_role("button", name="Log in").click()
+    response = await answer.value
+    assert response.status == 429
+    assert int(response.headers["retry-after"]) > 0
+    await expect(page.get_by_role("alert")).to_contain_text("Try again in")
+
+
+async def test_a_file_that_is_too_large_is_refused_on_the_form(narrow_people: People) -> None:
+    page = await narrow_people.person()
+    await choose(page, "csv_profile")
+    large = FilePayload(name="large.csv", mimeType="text/csv", buffer=b"a,b\n" * 1000)
+    await page.locator("input[type=file]").set_input_files(large)
+    await expect(page.locator("file-drop")).to_contain_text("large")
+    await expect(page.locator("file-drop")).to_contain_text("Choose it again.")
+
+
+async def test_a_task_that_waits_says_its_place_and_moves_up(narrow_people: People) -> None:
+    page = await narrow_people.person()
+    await live(page)
+    for name in ("First", "Second", "Third"):
+        await start_countdown(page, 300, name)
+        await expect(page.locator("[data-list=active] li", has_text=name)).to_be_visible()
+    third = page.locator("[data-list=active] li", has_text="Third")
+    await expect(page.locator("[data-list=active] li", has_text="First")).to_contain_text("%")
+    await expect(third).to_contain_text("2nd in line")
+    await third.get_by_role("link", name="Third").click()
+    await expect(page.locator(".pill").first).to_have_text("Waiting")
+    await page.goto("/")
+    await page.get_by_role("button", name="Cancel Second").click()
+    await expect(third).to_contain_text("1st in line")
+    await page.get_by_role("button", name="Cancel First").click()
+    await expect(third).to_contain_text("%")
+    await page.get_by_role("button", name="Cancel Third").click()
+    await expect(page.locator("[data-list=active] li")).to_have_count(0)
