@@ -34,7 +34,7 @@ async function send(form) {
   clear(form);
   if (answer?.status === 202) return started(form, told);
   const placed = Object.entries(told?.errors || {}).filter(([name, text]) => mark(form, name, text));
-  if (!placed.length) toasts().show({ head: "Not started", line: told?.detail || "The service does not answer. Nothing was started; try again." });
+  if (!placed.length) toasts().show({ head: "Not started", line: told ? `${told.detail} ${told.hint ?? ""}` : "The service does not answer. Try again." });
 }
 
 function started(form, told) {

@@ -123,19 +123,19 @@ class Hub:
         waits = pauses()
         due = loop.time()
         while True:
-            try:
-                async with asyncio.timeout_at(due):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(min(due, loop.time() + RECHECK_ALONE)):
                     await self._doubts.wait()
-            except TimeoutError:
-                pass
-            full = loop.time() >= due
-            feeds = set(self._feeds.values()) if full else self._doubtful
+            everything = loop.time() >= due or not (self._doubts.is_set() or self._fanout.connected)
+            if not everything and not self._doubts.is_set():
+                continue
+            feeds = set(self._feeds.values()) if everything else self._doubtful
             self._doubtful = set()
             self._doubts.clear()
             try:
-                if full:
+                if everything:
                     self._adopt(await self._log.epoch())
-                    due = loop.time() + (self._recheck if self._fanout.connected else min(self._recheck, RECHECK_ALONE))
+                    due = loop.time() + self._recheck
                 await self._compare(feeds)
                 waits = pauses()
             except Exception as error:  # without this task nothing that is lost would ever be found

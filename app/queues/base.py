@@ -51,8 +51,8 @@ class TaskQueue(Protocol):
         """Call `wake` for each message of `lane` while slots are free, until cancelled.
 
         Outlives the broker's absence and restarts, and calls `wake(1)` when the broker is lost and when it is back, so
-        that the worker looks for itself. Cancelling lets running calls of `wake` end, for at most 5 s; a call that takes
-        longer is cancelled and its message goes to somebody else. It returns within 15 s, whatever the broker does.
+        that the worker looks for itself. Cancelling lets running calls of `wake` end, for up to 5 s; a call that takes
+        longer is cancelled, its message goes to somebody else. It returns within 15 s, whatever the broker does.
         """
 
     async def depth(self, lane: str) -> int:

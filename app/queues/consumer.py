@@ -57,7 +57,7 @@ class Consumer:
             self.start(self._look())
 
     async def hand_over(self, hints: int) -> None:
-        """Wake the worker; returns when the message may be acknowledged, raises `Full` or `WakeFailed` where it may not."""
+        """Wake the worker; the message may be acknowledged then. Raises `Full` or `WakeFailed` where it has to go back."""
         if self.slots.free <= 0:
             try:
                 async with asyncio.timeout(HOLD):

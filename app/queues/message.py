@@ -1,4 +1,4 @@
-"""A message's body: `{"v":1,"lane":"light","tasks":["…"]}`. How many tasks it names counts, which ones is for tracing."""
+"""A message's body: `{"v":1,"lane":"light","tasks":["…"]}`. How many tasks counts; which ones is for tracing."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class RabbitMQQueue:
-    """Each consumer has its connection: RabbitMQ stops reading from a publisher, acknowledgements too, when it is full."""
+    """Each consumer has its connection: from a publisher RabbitMQ stops reading, also acknowledgements, when full."""
 
     def __init__(self, url: str, *, deployment: str, most_waiting: int = MOST_WAITING) -> None:
         self._url = url

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
+from aio_pika.connection import make_url
 from aio_pika.exceptions import PublishError
 
 from app.errors import Unavailable
@@ -164,7 +165,13 @@ async def connect(url: str, name: str) -> AbstractConnection:
     """A plain connection, which a lost heartbeat ends. Raises what aio-pika raises."""
     parts = urlsplit(url)
     query = {"heartbeat": str(HEARTBEAT), "name": name} | dict(parse_qsl(parts.query))
-    return await aio_pika.connect(parts._replace(query=urlencode(query)).geturl(), timeout=ANSWER)
+    connection = aio_pika.Connection(make_url(parts._replace(query=urlencode(query)).geturl()))
+    try:
+        await connection.connect(timeout=ANSWER)
+    except BaseException:
+        await connection.close()  # else it closes itself in the garbage collector, where no loop runs
+        raise
+    return connection
 
 
 async def disconnect(connection: AbstractConnection) -> None:

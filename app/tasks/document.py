@@ -71,5 +71,11 @@ def to_frame(event: Event) -> Frame:
 
 def progress_frame(user_id: int, task_id: UUID, attempt: int, fraction: float | None, message: str) -> Frame:
     """The websocket's text frame of progress: without `seq`, it may be dropped."""
-    shown = {"type": "task.progress", "task_id": str(task_id), "attempt": attempt, "fraction": fraction, "message": message}
+    shown = {
+        "type": "task.progress",
+        "task_id": str(task_id),
+        "attempt": attempt,
+        "fraction": fraction,
+        "message": message,
+    }
     return Frame(user_id, None, orjson.dumps(shown).decode(), str(task_id), final=False)

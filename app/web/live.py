@@ -1,6 +1,7 @@
 """`/ws`: a user's events as they happen. The client need not say anything; what it may say is answered here."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ TOO_SLOW: Final = 4008
 TOO_MANY: Final = 4009
 FLOODING: Final = 4013
 TOO_BIG: Final = 1009
+FAILED: Final = 1011
 RESTARTING: Final = 1012
 
 LARGEST_FRAME: Final = 4096  # bytes from a client
@@ -54,29 +56,29 @@ class Socket:
     Whatever ends it ends the follower, so that one place closes.
     """
 
-    __slots__ = ("_credit", "_credited_at", "_follower", "_identity", "_receiving", "_websocket", "_why")
+    __slots__ = ("_credit", "_credited_at", "_follower", "_identity", "_websocket", "_welcomed", "_why")
 
     def __init__(self, websocket: WebSocket, follower: Follower, identity: Identity) -> None:
         self._websocket = websocket
         self._follower = follower
         self._identity = identity
-        self._receiving: asyncio.Task[None] | None = None
+        self._welcomed = asyncio.Event()
         self._why: int | None = RESTARTING  # closing code; None once the client has left
         self._credit = FRAMES_AT_ONCE
         self._credited_at = time.monotonic()
 
     async def serve(self) -> None:
         """Until one side has closed."""
+        receiving = asyncio.create_task(self._receive())
         try:
             async for item in self._follower:
                 await self._send(text_of(item, self._identity))
-                if self._receiving is None:  # the welcome comes first
-                    self._receiving = asyncio.create_task(self._receive())
+                self._welcomed.set()
             await self._close()
         finally:
-            if self._receiving is not None:
-                self._receiving.cancel()
-                await asyncio.gather(self._receiving, return_exceptions=True)
+            receiving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await receiving
 
     def end(self, why: int | None) -> None:
         """Close with this code, unless it is closing already; None: the client has left."""
@@ -89,16 +91,20 @@ class Socket:
         self.end(SESSION_ENDED)
 
     async def _receive(self) -> None:
-        while not self._follower.ended:
-            message = await self._websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                self.end(None)
-            elif len(said := message.get("bytes") or (message.get("text") or "").encode()) > LARGEST_FRAME:
-                self.end(TOO_BIG)
-            elif not self._afford():
-                self.end(FLOODING)
-            else:
-                await self._send(_answer(said))
+        try:
+            while not self._follower.ended:
+                message = await self._websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    self.end(None)
+                elif len(said := message.get("bytes") or (message.get("text") or "").encode()) > LARGEST_FRAME:
+                    self.end(TOO_BIG)
+                elif not self._afford():
+                    self.end(FLOODING)
+                else:
+                    await self._welcomed.wait()
+                    await self._send(_answer(said))
+        finally:
+            self.end(FAILED)  # a socket that does not listen would never hear that its client has left
 
     async def _send(self, text: str) -> None:
         try:
@@ -106,7 +112,8 @@ class Socket:
                 await self._websocket.send({"type": "websocket.send", "text": text})
         except TimeoutError:
             self.end(TOO_SLOW)
-        except WebSocketDisconnect:
+        except (WebSocketDisconnect, RuntimeError):
+            # The server raises RuntimeError where it has closed the socket itself: after a frame too large, or without a pong.
             self.end(None)
 
     async def _close(self) -> None:
@@ -115,8 +122,8 @@ class Socket:
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self._websocket.close(self._why)
-        except (TimeoutError, WebSocketDisconnect):
-            return  # it does not even read that; the server cuts the connection
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            return  # it does not even read that, or is gone; the server cuts the connection
 
     def _afford(self) -> bool:
         now = time.monotonic()
@@ -137,5 +144,5 @@ def _answer(said: bytes) -> str:
             case _:
                 return NOT_UNDERSTOOD
         return orjson.dumps(answer).decode()
-    except ValueError:
+    except (ValueError, TypeError):  # orjson's own TypeError: nested deeper than it writes
         return NOT_UNDERSTOOD

@@ -47,7 +47,9 @@ async def stream_events(request: Request) -> Response:
     after, epoch = asked_position(request.query_params)
     if last := request.headers.get("last-event-id"):
         seq, _, epoch = last.partition("@")
-        after = sequence_number(seq)
+        after, epoch = sequence_number(seq), epoch or None
+    if request.method == "HEAD":
+        return Response(media_type=EventStream.media_type)
     return EventStream(request, user, after, epoch)
 
 

@@ -7,18 +7,19 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.errors import Invalid, NotFound
+from app.errors import Invalid, NotFound, Refused
 from app.resources import Resources
 from app.tasks.commands import Accepted, Submission
 from app.web import forms, start
 from app.web.api import resources
 from app.web.auth import require
+from app.web.errors import STATUS
 from app.web.examples import prepared
 from app.web.pages import home_page
 
 
 async def submit(request: Request) -> Response:
-    """303 to the new task; 422 with the form as it was sent. A script asks for JSON: 202 with the task, or the problem as every call gives it."""
+    """303 to the new task; where it is refused, the form as it was sent, with the reason. A script asks for JSON: 202 with the task, or the problem as every call gives it."""
     user = await require(request)
     parts = resources(request)
     async with request.form(max_files=10, max_fields=1000) as form:
@@ -31,7 +32,7 @@ async def submit(request: Request) -> Response:
         sent = await start.receive(form, user.user_id, parts.files)
     try:
         accepted = await _accept(parts, user.user_id, sent)
-    except Invalid as error:
+    except Refused as error:
         if _by_script(request):
             raise
         return await _again(request, user.user_id, sent, error)
@@ -53,17 +54,16 @@ async def _accept(parts: Resources, user_id: int, sent: start.Sent) -> Accepted:
     )
 
 
-async def _again(request: Request, user_id: int, sent: start.Sent, error: Invalid) -> Response:
+async def _again(request: Request, user_id: int, sent: start.Sent, error: Refused) -> Response:
     parts = resources(request)
     workloads = await parts.catalogue.all()
     workload = await parts.catalogue.get(sent.workload)
     texts = {name.removeprefix(forms.PREFIX): values[-1] for name, values in sent.texts.items()}
     names = await start.file_names(parts.files, user_id, workload.schema, texts) if workload else {}
     alive = bool(await parts.catalogue.workers())
-    problem = "" if error.fields else error.detail
-    return await home_page(
-        request, start.refused(workloads, sent, problem, error.fields, names, alive=alive), status=422
-    )
+    problem = "" if error.fields else " ".join(filter(None, (error.detail, error.hint)))
+    form = start.refused(workloads, sent, problem, error.fields, names, alive=alive)
+    return await home_page(request, form, status=next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS))
 
 
 def _started(request: Request, accepted: Accepted) -> Response:

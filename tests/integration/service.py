@@ -73,6 +73,11 @@ class Service(Server):
         """What it has printed and logged since it was last started."""
         return self.log_tail(self._launched_at, most=1 << 20)
 
+    def errors(self) -> str:
+        """The first error that it has logged since it was last started, with all that followed; empty where there was none."""
+        found = re.search(r"^\S+ (ERROR|CRITICAL) .*|^Traceback .*", self.said(), re.DOTALL | re.MULTILINE)
+        return found[0] if found else ""
+
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
         paths = {"PYTHONPATH": str(self._modules)} if self._modules else {}
         return [str(PROGRAM), self._word], {**environment(port=str(self.port), **self._settings), **paths}

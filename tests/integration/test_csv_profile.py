@@ -22,7 +22,7 @@ from workers.assignment import Assignment, LocalFile, Outcome, Stop
 from workers.describe import describe, sources
 from workers.execution import Execution
 from workers.workloads import csv_profile
-from workers.workloads.csv_profiling.reading import MISSING
+from workers.workloads.csv_profiling.sheet import MISSING
 
 
 class Here:
@@ -345,7 +345,17 @@ def compare_correlations(known: dict[str, Any], rows: list[list[Any]]) -> None:
                 assert value == pytest.approx(statistics.correlation(*zip(*pairs, strict=True)), abs=1e-4)
 
 
-def test_numbers_that_are_too_large_to_be_squared_leave_gaps(tmp_path: Path) -> None:
+def test_a_wide_file_is_profiled_whole(tmp_path: Path) -> None:
+    lines = [",".join(f"name {place}" for place in range(1_000))]
+    lines += [",".join(str(row * place if place % 100 == 0 else "x") for place in range(1_000)) for row in range(3_000)]
+    got = Profiled("\n".join([*lines, lines[-1], lines[-2]]).encode(), tmp_path)
+    assert (got.document["rows"], got.document["repeated_rows"], len(got.document["columns"])) == (3_002, 2, 1_000)
+    assert got.column("name 900")["numbers"]["high"] == 900 * 2_999
+    assert got.document["correlations"]["names"] == [f"name {place}" for place in range(0, 1_000, 100)]
+    assert got.document["correlations"]["rows"][1][2:4] == [1.0, 1.0]
+
+
+def test_the_largest_numbers_have_figures(tmp_path: Path) -> None:
     got = Profiled(b"a,b\n1e99,1\n-9e98,2\n3e97,3\n", tmp_path)
     assert got.column("a")["numbers"]["high"] == 1e99
     huge = Profiled(b"a,b\n" + b"\n".join(b"%d%s.5,1" % (place + 1, b"0" * 15) for place in range(30)), tmp_path)

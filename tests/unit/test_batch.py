@@ -55,8 +55,8 @@ async def test_a_bad_item_fails_alone_and_a_lost_connection_fails_all() -> None:
     assert answers[0] == 10
     assert isinstance(answers[1], ValueError)
     assert answers[2] == 30
-    answers = await asyncio.gather(batcher(1), batcher(13), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [ConnectionError, ConnectionError]
+    both = await asyncio.gather(batcher(1), batcher(13), return_exceptions=True)
+    assert [type(answer) for answer in both] == [ConnectionError, ConnectionError]
     assert recorder.batches[-1] == [1, 13], "not tried again: what it did is unknown"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.web.charts import HEIGHT, draw
-from app.web.scales import category_labels, nice, numbers
+from app.web.charts.scales import category_labels, nice, numbers
 
 
 def chart(kind: str, x: list[Any], *series: list[Any], **more: Any) -> dict[str, Any]:

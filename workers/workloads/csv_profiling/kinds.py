@@ -75,12 +75,12 @@ KINDS: Final = (
 )
 
 
-def find_kind(connection: "duckdb.DuckDBPyConnection", at: str) -> Kind:
-    """The kind of the column `at` of `rows`: the first that fits all its values, else text."""
+def find_kind(connection: "duckdb.DuckDBPyConnection", table: str, at: str) -> Kind:
+    """The kind of the column `at` of `table`: the first that fits all its values, else text."""
     fits = ", ".join(f"bool_and({kind.fits('v')})" for kind in KINDS)
     found = (
         connection.execute(
-            f"SELECT {fits} FROM (SELECT {at} AS v FROM rows WHERE {at} IS NOT NULL LIMIT {_SAMPLE})"
+            f"SELECT {fits} FROM (SELECT {at} AS v FROM {table} WHERE {at} IS NOT NULL LIMIT {_SAMPLE})"
         ).fetchone()
         or ()
     )
@@ -88,7 +88,7 @@ def find_kind(connection: "duckdb.DuckDBPyConnection", at: str) -> Kind:
         if (
             fit
             and not connection.execute(
-                f"SELECT 1 FROM rows WHERE {at} IS NOT NULL AND NOT {kind.fits(at)} LIMIT 1"
+                f"SELECT 1 FROM {table} WHERE {at} IS NOT NULL AND NOT {kind.fits(at)} LIMIT 1"
             ).fetchall()
         ):
             return kind

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from html import escape
 
+from workers.workloads.csv_profiling.columns import MOST_EXACT
 from workers.workloads.csv_profiling.drawing import frequencies, heatmap, histogram
 from workers.workloads.csv_profiling.profile import Profile, percent
-from workers.workloads.csv_profiling.statistics import MOST_EXACT, Column, Numbers
+from workers.workloads.csv_profiling.statistics import Column, Numbers
 from workers.workloads.csv_profiling.style import STYLE
 
 _SHADES = "".join(

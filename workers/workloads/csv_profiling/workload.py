@@ -8,13 +8,15 @@ from typing import Annotated
 from pydantic import Field
 
 from taskline import Accept, Context, File, workload
+from workers.workloads.csv_profiling.columns import describe_column
+from workers.workloads.csv_profiling.database import database
 from workers.workloads.csv_profiling.dialect import find_dialect
 from workers.workloads.csv_profiling.encoding import Encoding, as_utf8, find_encoding
 from workers.workloads.csv_profiling.profile import Profile
-from workers.workloads.csv_profiling.reading import database, read
+from workers.workloads.csv_profiling.relations import correlations, repeated_rows
 from workers.workloads.csv_profiling.report import report
+from workers.workloads.csv_profiling.sheet import Sheet
 from workers.workloads.csv_profiling.showing import show
-from workers.workloads.csv_profiling.statistics import correlations, describe_column, repeated_rows
 
 
 @workload(title="Profile a CSV file", timeout=timedelta(hours=2), expected=timedelta(seconds=10))
@@ -34,24 +36,25 @@ def csv_profile(
     ctx.log(f"{encoding.name}, separated by {dialect.spoken}, {len(dialect.names):,} columns")
     with database(ctx.folder) as connection:
         with ctx.phase("Reading", share=0.35):
-            rows = read(connection, path, dialect, lambda fraction: ctx.progress(fraction, "Reading"))
+            sheet = Sheet(connection, path, dialect)
+            sheet.read(lambda fraction: ctx.progress(fraction, "Reading"))
         columns = []
         with ctx.phase("Columns", share=0.45):
             for place, name in enumerate(dialect.names):
                 ctx.check_cancelled()
                 ctx.step(place, len(dialect.names), f"Column {place + 1:,} of {len(dialect.names):,}: {name[:60]}")
-                columns.append(describe_column(connection, place, name, rows))
+                columns.append(describe_column(sheet, place))
         with ctx.phase("Repeated rows", share=0.05):
-            repeated = repeated_rows(connection, len(columns), rows)
+            repeated = repeated_rows(sheet)
         with ctx.phase("Correlations", share=0.05):
-            related = correlations(connection, columns)
+            related = correlations(sheet, columns)
     profile = Profile(
         file=file.name,
         size=file.size,
         sha256=file.sha256,
         encoding=_spoken(encoding),
         delimiter=dialect.spoken,
-        rows=rows,
+        rows=sheet.rows,
         repeated=repeated,
         columns=[one for one, _ in columns],
         correlations=related,

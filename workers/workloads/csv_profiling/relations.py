@@ -1,0 +1,42 @@
+"""Computes what goes across columns: correlations, and rows that repeat others."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from workers.workloads.csv_profiling.database import one_row
+from workers.workloads.csv_profiling.kinds import Kind
+from workers.workloads.csv_profiling.sheet import Sheet, column
+from workers.workloads.csv_profiling.statistics import Column, Correlations
+
+MOST_CORRELATED: Final = 20  # columns of numbers, the first ones
+
+
+def correlations(sheet: Sheet, columns: Sequence[tuple[Column, Kind]]) -> Correlations | None:
+    """Of the first 20 columns of numbers; None where there are fewer than two. `columns` are all of the sheet, in order."""
+    numeric = [(place, one, kind) for place, (one, kind) in enumerate(columns) if one.numbers is not None]
+    chosen = numeric[:MOST_CORRELATED]
+    if len(chosen) < 2:
+        return None
+    casts = ", ".join(
+        f"CAST({kind.value(column(place))} AS DOUBLE) AS x{at}" for at, (place, _, kind) in enumerate(chosen)
+    )
+    source = sheet.across(place for place, _, _ in chosen)
+    sheet.connection.execute(f"CREATE TABLE numbers AS SELECT {casts} FROM {source}")
+    table: list[list[float | None]] = []
+    for one in range(len(chosen)):
+        wanted = ", ".join(f"corr(x{one}, x{other})" for other in range(len(chosen)))
+        found = one_row(sheet.connection, f"SELECT {wanted} FROM numbers")
+        table.append([None if value is None or not math.isfinite(value) else round(float(value), 6) for value in found])
+    return Correlations([one.name for _, one, _ in chosen], table)
+
+
+def repeated_rows(sheet: Sheet) -> int:
+    """How many rows are the same as an earlier one."""
+    places = range(len(sheet.dialect.names))
+    # One thread: each holds a piece of every column. By a hash of 64 bits: the rows themselves would not fit into the memory.
+    sheet.connection.execute("SET threads = 1")
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM {sheet.across(places)} GROUP BY hash({', '.join(map(column, places))}))"
+    (distinct,) = one_row(sheet.connection, sql)
+    sheet.connection.execute("RESET threads")
+    return sheet.rows - int(distinct)

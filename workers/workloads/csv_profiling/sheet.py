@@ -1,0 +1,69 @@
+"""A CSV file in the database: its values as trimmed text, NULL where one is missing."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from workers.workloads.csv_profiling.database import execute_watched, literal, one_row
+from workers.workloads.csv_profiling.dialect import Dialect
+from workers.workloads.csv_profiling.errors import BadRow, NoRows
+from workers.workloads.csv_profiling.rejects import LONGEST_ROW, refuse_rejected
+
+if TYPE_CHECKING:
+    import duckdb
+
+MISSING: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A")  # what stands for no value
+WIDEST: Final = 64  # columns of a table: the database keeps a buffer for each while it writes
+_SMALL_BUFFER: Final = 8_000_000  # bytes, for reading many columns at once
+
+
+def column(place: int) -> str:
+    """The name in SQL of the column at `place`, from 0; the file's own names may be anything."""
+    return f"c{place}"
+
+
+class Sheet:
+    """A UTF-8 file at `path`. Its columns are kept in tables of 64, each filled by a reading of its own, so that wide files need no more memory."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", path: Path, dialect: Dialect) -> None:
+        self.connection = connection
+        self.dialect = dialect
+        self.rows = 0
+        self._path = path
+        self._places = range(len(dialect.names))
+
+    def read(self, told: Callable[[float], None]) -> None:
+        """Fill the tables. `told` hears the fraction that is done. Raises `BadRow`, naming the first row that cannot be read, or `NoRows`."""
+        import duckdb
+
+        starts = self._places[::WIDEST]
+        for done, start in enumerate(starts):
+            columns = ", ".join(map(column, self._places[start : start + WIDEST]))
+            try:
+                execute_watched(
+                    self.connection,
+                    f"CREATE TABLE {self.table(start)} AS SELECT {columns} FROM {self._file()}",
+                    lambda fraction, done=done: told((done + fraction) / len(starts)),  # type: ignore[misc]
+                )
+            except duckdb.InvalidInputException as error:
+                raise BadRow(hint=str(error).split("\n", maxsplit=1)[0]) from error
+            refuse_rejected(self.connection, self.dialect)
+        (self.rows,) = one_row(self.connection, f"SELECT count(*) FROM {self.table(0)}")
+        if self.rows == 0:
+            raise NoRows(hint="Add the rows, or choose another file.")
+
+    def table(self, place: int) -> str:
+        """The table that holds the column at `place`."""
+        return f"part{place // WIDEST}"
+
+    def across(self, places: Iterable[int]) -> str:
+        """SQL of a source that has all these columns, row by row: the table, or the file again where they lie in several."""
+        tables = {self.table(place) for place in places}
+        return tables.pop() if len(tables) == 1 else self._file(f", buffer_size = {_SMALL_BUFFER}")
+
+    def _file(self, more: str = "") -> str:
+        types = ", ".join(f"'{column(place)}': 'VARCHAR'" for place in self._places)
+        trimmed = ", ".join(f"nullif(trim({column(place)}), '') AS {column(place)}" for place in self._places)
+        return f"""(SELECT {trimmed} FROM read_csv({literal(str(self._path))}, auto_detect = false, columns = {{{types}}}, header = true,
+            skip = {self.dialect.empty_lines}, delim = {literal(self.dialect.delimiter)}, quote = '"', escape = '"', strict_mode = true,
+            nullstr = [{", ".join(map(literal, MISSING))}], store_rejects = true, rejects_limit = 100, max_line_size = {LONGEST_ROW}{more}))"""
