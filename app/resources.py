@@ -22,8 +22,8 @@ from app.tasks.log import TaskLog
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
-from app.tasks.quota import Quota
 from app.tasks.postgresql import PostgresMoves
+from app.tasks.quota import Quota
 from app.tasks.sqlite import SqliteMoves
 from app.tasks.store import TaskStore
 from app.tasks.waits import Waits

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from app.catalogue import Catalogue, Worker
@@ -49,6 +50,9 @@ class Rhythm:
     fence: float = LEASE - 10.0
 
 
+USUAL: Final = Rhythm()
+
+
 class Heart:
     """Beats from `start` to `stop`."""
 
@@ -57,7 +61,7 @@ class Heart:
         worker: Worker,
         contact: Callable[[], AbstractAsyncContextManager[Contact]],
         listener: Listener,
-        rhythm: Rhythm = Rhythm(),
+        rhythm: Rhythm = USUAL,
     ) -> None:
         self._worker = worker
         self._contact = contact

@@ -1,7 +1,7 @@
 """A lane of a worker: its slots, the bell that says there may be work, and the workloads it can run."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from app.errors import Unavailable
 
@@ -58,10 +58,8 @@ class Lane:
     def close(self) -> None:
         """This worker claims no more: whoever waits for a claim hears `Unavailable`, and the hint goes to another worker."""
         self._closed = True
-        for claimed in self._waiting:
-            if not claimed.done():
-                claimed.set_exception(Unavailable("This worker stops."))
-        self._waiting.clear()
+        self.answer(self._waiting, Unavailable("This worker stops."))
+        self._waiting = []
 
     async def rung(self, within: float) -> list[asyncio.Future[None]]:
         """Until the bell rings, or `within` seconds have passed: who waits to hear that a claim has committed."""
@@ -74,6 +72,16 @@ class Lane:
         self._bell.clear()
         waiting, self._waiting = self._waiting, []
         return waiting
+
+    @staticmethod
+    def answer(waiting: Sequence[asyncio.Future[None]], error: Unavailable | None = None) -> None:
+        """Tell who waits that the claim has committed, or why not: then the hint comes again."""
+        for claimed in waiting:
+            if not claimed.done():
+                if error is None:
+                    claimed.set_result(None)
+                else:
+                    claimed.set_exception(error)
 
     def _count(self, change: int) -> None:
         self._busy += change

@@ -21,7 +21,7 @@ from app.tasks.outbox import Outbox
 from app.tasks.params import file_params
 from workers.endings import Endings
 from workers.execution import Assignment, Execution, LocalFile, Outcome, Stop
-from workers.heart import Contact, Heart, Listener, Rhythm
+from workers.heart import USUAL, Contact, Heart, Listener, Rhythm
 from workers.lane import Lane
 from workers.progress import Progress
 from workers.running import Running
@@ -48,7 +48,7 @@ class Runtime:
         files: Files,
         artifacts: ArtifactStore,
         scratch: Path,
-        rhythm: Rhythm = Rhythm(),
+        rhythm: Rhythm = USUAL,
         contact: Callable[[], AbstractAsyncContextManager[Contact]],
     ) -> None:
         self._worker = worker
@@ -105,18 +105,18 @@ class Runtime:
                 started = await asyncio.shield(starting)
             except Unavailable as error:
                 log.warning("cannot claim: %s", error)
+                lane.answer(waiting, error)
                 await asyncio.sleep(AFTER_ERROR)
-                started = limit
+                lane.ring()
             except asyncio.CancelledError:
                 # The claim may commit: its tasks must not wait for their leases to end.
                 await asyncio.gather(starting, return_exceptions=True)
+                lane.answer(waiting)
                 raise
-            finally:
-                for waiter in waiting:
-                    if not waiter.done():
-                        waiter.set_result(None)
-            if started == limit:
-                lane.ring()  # there may be more
+            else:
+                lane.answer(waiting)
+                if started == limit:
+                    lane.ring()  # there may be more
 
     async def _claim_and_start(self, lane: Lane, limit: int) -> int:
         claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 TOP_UP_EVERY: Final = 1.0  # seconds
 REAP_EVERY: Final = 10.0  # seconds
 STALE: Final = timedelta(seconds=1)  # a task that is due for longer has lost its hint, or never had one
-WATERMARK: Final = 1_000  # hints that the broker is kept topped up to
+MOST_HINTS: Final = 1_000  # in one sweep of a lane
 
 
 class Sweeper:
@@ -53,13 +53,12 @@ class Sweeper:
             group.create_task(self._every(REAP_EVERY, self.reap))
 
     async def top_up(self) -> int:
-        """Send hints for tasks that are due and may have none, up to the watermark; returns how many."""
+        """Send hints for tasks that are due and may have none; returns how many. Where hints wait at the broker, more would wake nobody sooner."""
         sent = 0
         for lane in self._lanes:
-            due = await self._due(lane)
-            if due and (room := WATERMARK - await self._queue.depth(lane)) > 0:
-                await self._queue.wake(lane, due[:room])
-                sent += len(due[:room])
+            if (due := await self._due(lane)) and await self._queue.depth(lane) == 0:
+                await self._queue.wake(lane, due)
+                sent += len(due)
         return sent
 
     async def reap(self) -> Sequence[Event]:
@@ -74,8 +73,8 @@ class Sweeper:
 
     async def _due(self, lane: str) -> list[UUID]:
         sql = """SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :stale
-        ORDER BY priority DESC, rank, id LIMIT :watermark"""
-        values = {"lane": lane, "stale": datetime.now(UTC) - STALE, "watermark": WATERMARK}
+        ORDER BY priority DESC, rank, id LIMIT :most"""
+        values = {"lane": lane, "stale": datetime.now(UTC) - STALE, "most": MOST_HINTS}
         rows = await self._db.fetch_all(sql, values)
         self._contact.good()
         return [UUID(str(row["id"])) for row in rows]

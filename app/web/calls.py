@@ -60,7 +60,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             id="createTask",
             tag="Tasks",
             summary="Start a task",
-            description="Answers once the task is stored: from then on it is not lost. Send an Idempotency-Key, and repeat the request where no answer came.",
+            description="Answers once the task is stored: from then on it is not lost. Send an Idempotency-Key, and repeat the request where no answer came. 404 is the answer to a key whose task was deleted.",
             parameters=[
                 _in_header(
                     "Idempotency-Key",
@@ -71,6 +71,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             body=ref("TaskBody"),
             answers={202: ("The task is accepted", ref("Task"))},
             headers={"Location": "The task"},
+            problems=(404,),
         ),
         "get": Call(
             id="listTasks",

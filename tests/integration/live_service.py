@@ -75,7 +75,9 @@ class Service:
                     "INSERT INTO events (user_id, seq, at, type, task_id, task) VALUES (:user, :seq, :at, :kind, :id, :task)",
                     {"user": person.id, "seq": seq, "at": datetime.now(UTC), "kind": kind, "id": task, "task": card},
                 )
-            await db.execute("UPDATE streams SET seq = seq + :count WHERE user_id = :user", {"count": count, "user": person.id})
+            await db.execute(
+                "UPDATE streams SET seq = seq + :count WHERE user_id = :user", {"count": count, "user": person.id}
+            )
         frames = await log.since(person.id, head, count)
         if tell:
             self.resources.hub.deliver_local(frames)

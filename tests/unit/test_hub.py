@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.events.fanout import Fanout
 from app.events.feed import MOST_EARLY, PAGE, TAIL_FRAMES
-from app.events.hub import Hub
+from app.events.follower import MOST_PROGRESS, Follower
+from app.events.hub import GRACE, LINGER, Hub
 from app.events.model import Frame, Position, Snapshot
 from tests.contracts.memory_log import MemoryLog, progress_of
 from tests.unit.skipping_loop import run
@@ -163,3 +165,201 @@ def test_a_lost_history_resets_and_never_leaves_a_gap(steps: list[tuple[object, 
         assert reader.cursor == log.head(USER)
         assert reader.welcome is not None
         assert (reader.resets[-1] if reader.resets else reader.welcome).epoch == epoch
+
+
+# --- One thing at a time ---
+
+
+def test_what_nobody_told_of_is_found_by_the_recheck_and_no_earlier() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        async with hub_over(log) as hub:
+            reader = Reader(hub)
+            await asyncio.sleep(0.1)
+            log.commit(USER)
+            await asyncio.sleep(RECHECK - 1)
+            assert reader.seqs == []
+            await asyncio.sleep(1.2)
+            assert reader.seqs == [1]
+            await reader.stop()
+
+    run(scenario())
+
+
+def test_disorder_is_put_right_without_the_log() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        async with hub_over(log) as hub:
+            reader = Reader(hub)
+            await asyncio.sleep(0.1)
+            reads = log.reads
+            first, second, third = log.commit(USER, 3)
+            hub.deliver_local([third])
+            hub.deliver_local([second])
+            await asyncio.sleep(GRACE / 2)
+            assert reader.seqs == []
+            hub.deliver_local([first])
+            await asyncio.sleep(2 * GRACE)
+            assert reader.seqs == [1, 2, 3]
+            assert log.reads == reads
+            await reader.stop()
+
+    run(scenario())
+
+
+def test_what_is_missing_for_longer_is_read_from_the_log() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        async with hub_over(log) as hub:
+            reader = Reader(hub)
+            await asyncio.sleep(0.1)
+            reads = log.reads
+            hub.deliver_local(log.commit(USER, 3)[1:])
+            await asyncio.sleep(1.1 * GRACE)
+            assert reader.seqs == [1, 2, 3]
+            assert log.reads == reads + 1
+            await reader.stop()
+
+    run(scenario())
+
+
+def test_many_followers_of_many_users_cost_few_reads() -> None:
+    async def scenario() -> None:
+        log = MemoryLog(delay=0.001)
+        async with hub_over(log) as hub, contextlib.AsyncExitStack() as stack:
+            followers = [stack.enter_context(hub.follow(user)) for user in range(100) for _ in range(10)]
+            welcomes = await asyncio.gather(*(anext(follower) for follower in followers))
+            assert len(welcomes) == 1000
+            assert log.reads < 10
+
+    run(scenario())
+
+
+def test_progress_that_waits_gives_way_to_newer() -> None:
+    async def scenario() -> None:
+        async with hub_over(MemoryLog()) as hub:
+            with hub.follow(USER) as follower:
+                assert isinstance(await anext(follower), Position)
+                for percent in range(100):
+                    hub.deliver_local([progress_of(USER, f"task-{percent % 2}", percent / 100)])
+                assert {(await anext(follower)).text for _ in range(2)} == {  # type: ignore[union-attr]
+                    progress_of(USER, "task-0", 0.98).text,
+                    progress_of(USER, "task-1", 0.99).text,
+                }
+                hub.deliver_local([progress_of(USER, f"task-{task}", 0.5) for task in range(10 * MOST_PROGRESS)])
+                for _ in range(MOST_PROGRESS):
+                    await anext(follower)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await anext(follower)
+
+    run(scenario())
+
+
+def test_a_wait_that_was_cancelled_loses_nothing() -> None:
+    async def scenario() -> None:
+        log = MemoryLog(delay=0.003)
+        log.commit(USER, 3 * PAGE)
+        async with hub_over(log) as hub:
+            with hub.follow(USER, 0) as follower:
+                taken = attempts = 0
+                while taken < 3 * PAGE:
+                    attempts += 1
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(0.002 if attempts % 2 else 0.01):
+                            while taken < attempts * 30:
+                                item = await anext(follower)
+                                if isinstance(item, Frame):
+                                    taken += 1
+                                    assert item.seq == taken
+
+    run(scenario())
+
+
+def test_a_log_that_went_back_in_its_epoch_resets() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        log.commit(USER, 5)
+        async with hub_over(log) as hub:
+            reader = Reader(hub)
+            await asyncio.sleep(0.1)
+            log.restore(USER, 2)
+            log._epoch = "epoch-1"
+            await asyncio.sleep(RECHECK + 1)
+            assert [reset.seq for reset in reader.resets] == [2]
+            hub.deliver_local(log.commit(USER))
+            await asyncio.sleep(0.1)
+            assert reader.seqs == [3]
+            await reader.stop()
+
+    run(scenario())
+
+
+def test_a_page_from_a_newer_epoch_resets_everybody_at_once() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        log.commit(USER, 5)
+        async with hub_over(log) as hub:
+            old = Reader(hub, 5, "epoch-1")
+            await asyncio.sleep(0.1)
+            log.restore(USER, 4)
+            new = Reader(hub, 4, "epoch-2")
+            await asyncio.sleep(0.2)
+            assert [reset.epoch for reset in old.resets] == ["epoch-2"]
+            assert new.cursor == old.cursor == 4
+            assert hub.epoch == "epoch-2"
+            await old.stop()
+            await new.stop()
+
+    run(scenario())
+
+
+def test_a_database_that_is_away_only_delays() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        log.commit(USER, 5)
+        async with hub_over(log) as hub:
+            log.away = True
+            reader = Reader(hub, 0)
+            await asyncio.sleep(30)
+            assert reader.welcome is None
+            log.away = False
+            await asyncio.sleep(2.5)
+            assert reader.seqs == [1, 2, 3, 4, 5]
+            await reader.stop()
+
+    run(scenario())
+
+
+def test_a_feed_outlives_its_last_follower_a_little() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        async with hub_over(log) as hub:
+            for pause in (LINGER / 2, LINGER + 1):
+                with hub.follow(USER) as follower:
+                    await anext(follower)
+                    feed = hub._feeds[USER]
+                await asyncio.sleep(pause)
+                assert (hub._feeds.get(USER) is feed) == (pause < LINGER)
+
+    run(scenario())
+
+
+def test_followers_end_with_the_hub() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        async with hub_over(log) as hub:
+            with hub.follow(USER) as waiting, hub.follow(USER + 1) as early:
+                await anext(waiting)
+                ends = [asyncio.create_task(_rest(waiting)), asyncio.create_task(_rest(early))]
+                await asyncio.sleep(0.1)
+                await hub.close()
+                await asyncio.wait_for(asyncio.gather(*ends), 1)
+            with hub.follow(USER) as late:
+                assert await _rest(late) == []
+
+    run(scenario())
+
+
+async def _rest(follower: Follower) -> list[object]:
+    return [item async for item in follower]

@@ -22,7 +22,6 @@ def database(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
         "memory_limit": MEMORY,
         "temp_directory": str(folder / "spilled"),
         "threads": 2,
-        "preserve_insertion_order": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

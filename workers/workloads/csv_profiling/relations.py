@@ -33,10 +33,7 @@ def correlations(sheet: Sheet, columns: Sequence[tuple[Column, Kind]]) -> Correl
 
 def repeated_rows(sheet: Sheet) -> int:
     """How many rows are the same as an earlier one."""
-    places = range(len(sheet.dialect.names))
-    # One thread: each holds a piece of every column. By a hash of 64 bits: the rows themselves would not fit into the memory.
-    sheet.connection.execute("SET threads = 1")
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM {sheet.across(places)} GROUP BY hash({', '.join(map(column, places))}))"
-    (distinct,) = one_row(sheet.connection, sql)
-    sheet.connection.execute("RESET threads")
+    source = sheet.across(range(len(sheet.dialect.names)))
+    # By a hash: the rows themselves would not fit into the memory.
+    (distinct,) = one_row(sheet.connection, f"SELECT count(*) FROM (SELECT 1 FROM {source} GROUP BY {sheet.hash()})")
     return sheet.rows - int(distinct)

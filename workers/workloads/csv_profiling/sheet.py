@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 MISSING: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A")  # what stands for no value
 WIDEST: Final = 64  # columns of a table: the database keeps a buffer for each while it writes
-_SMALL_BUFFER: Final = 8_000_000  # bytes, for reading many columns at once
 
 
 def column(place: int) -> str:
@@ -37,12 +36,14 @@ class Sheet:
         import duckdb
 
         starts = self._places[::WIDEST]
+        # The tables are put side by side by their order.
+        self.connection.execute(f"SET preserve_insertion_order = {'true' if len(starts) > 1 else 'false'}")
         for done, start in enumerate(starts):
             columns = ", ".join(map(column, self._places[start : start + WIDEST]))
             try:
                 execute_watched(
                     self.connection,
-                    f"CREATE TABLE {self.table(start)} AS SELECT {columns} FROM {self._file()}",
+                    f"CREATE TABLE {self.table(start)} AS SELECT {columns}, hash({columns}) AS {_hash(start)} FROM {self._file()}",
                     lambda fraction, done=done: told((done + fraction) / len(starts)),  # type: ignore[misc]
                 )
             except duckdb.InvalidInputException as error:
@@ -57,13 +58,21 @@ class Sheet:
         return f"part{place // WIDEST}"
 
     def across(self, places: Iterable[int]) -> str:
-        """SQL of a source that has all these columns, row by row: the table, or the file again where they lie in several."""
-        tables = {self.table(place) for place in places}
-        return tables.pop() if len(tables) == 1 else self._file(f", buffer_size = {_SMALL_BUFFER}")
+        """SQL of a source that has all these columns, row by row."""
+        return " POSITIONAL JOIN ".join(sorted({self.table(place) for place in places}))
 
-    def _file(self, more: str = "") -> str:
+    def hash(self) -> str:
+        """SQL of a hash of a whole row, 64 bits, over `across` all columns."""
+        return f"hash({', '.join(map(_hash, self._places[::WIDEST]))})"
+
+    def _file(self) -> str:
         types = ", ".join(f"'{column(place)}': 'VARCHAR'" for place in self._places)
         trimmed = ", ".join(f"nullif(trim({column(place)}), '') AS {column(place)}" for place in self._places)
         return f"""(SELECT {trimmed} FROM read_csv({literal(str(self._path))}, auto_detect = false, columns = {{{types}}}, header = true,
             skip = {self.dialect.empty_lines}, delim = {literal(self.dialect.delimiter)}, quote = '"', escape = '"', strict_mode = true,
-            nullstr = [{", ".join(map(literal, MISSING))}], store_rejects = true, rejects_limit = 100, max_line_size = {LONGEST_ROW}{more}))"""
+            nullstr = [{", ".join(map(literal, MISSING))}], store_rejects = true, rejects_limit = 100, max_line_size = {LONGEST_ROW}))"""
+
+
+def _hash(start: int) -> str:
+    """The column of the table that begins at `start` that holds a hash of its part of the row."""
+    return f"h{start}"
