@@ -19,7 +19,7 @@ from app.migrate import upgrade
 from app.ops.doctor import examine
 from app.ops.logs import set_up_logs
 from app.resources import connected, open_resources
-from app.server import serve
+from app.server import listen, serve
 from app.settings import Settings, SettingsError
 from app.version import VERSION
 from workers.main import publish_workloads, work
@@ -67,13 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _dev(settings: Settings) -> None:
     key = _secret_key(settings)
+    listening = listen(settings)
     await upgrade(settings.database_url)
     async with _stopping() as stopping, open_resources(settings, secret_key=key) as resources:
         described = await publish_workloads(settings, resources.catalogue)
         working = asyncio.create_task(work(resources, described, stopping))
         working.add_done_callback(lambda _: stopping.set())
         try:
-            await serve(resources, stopping)
+            await serve(listening, resources, stopping)
         finally:
             stopping.set()
             await working
@@ -81,8 +82,9 @@ async def _dev(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     key = _secret_key(settings)
+    listening = listen(settings)
     async with _stopping() as stopping, open_resources(settings, secret_key=key) as resources:
-        await serve(resources, stopping)
+        await serve(listening, resources, stopping)
 
 
 async def _worker(settings: Settings) -> None:

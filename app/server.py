@@ -10,19 +10,31 @@ import uvicorn
 
 from app.main import create_app
 from app.resources import Resources
+from app.settings import Settings, SettingsError
 
 CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
+BACKLOG: Final = 2048  # connections that wait to be taken
 LARGEST_FRAME: Final = 4096  # bytes of a websocket frame from a client
 
 
-async def serve(resources: Resources, stopping: asyncio.Event) -> None:
-    """Serve until `stopping`; then close the sockets, and let open requests end. Prints the address once it listens."""
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on. Raises `SettingsError` where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"TASKLINE_PORT: cannot listen on {settings.host}:{settings.port}: {reason}; choose another, such as PORT={settings.port + 1}"
+        ) from error
+
+
+async def serve(listening: socket.socket, resources: Resources, stopping: asyncio.Event) -> None:
+    """Serve until `stopping`; then close the sockets, and let open requests end. Prints the address once it answers."""
     settings = resources.settings
     server = _Server(
         uvicorn.Config(
             create_app(resources),
-            host=settings.host,
-            port=settings.port,
             http="httptools",
             ws="websockets-sansio",
             ws_max_size=LARGEST_FRAME,
@@ -35,13 +47,12 @@ async def serve(resources: Resources, stopping: asyncio.Event) -> None:
             timeout_graceful_shutdown=CLOSE_WITHIN,
         )
     )
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([listening]))
     stop = asyncio.create_task(stopping.wait())
-    started = asyncio.create_task(server.listening.wait())
+    started = asyncio.create_task(server.answering.wait())
     await asyncio.wait([serving, stop, started], return_when=asyncio.FIRST_COMPLETED)
     if started.done():
-        port = server.servers[0].sockets[0].getsockname()[1]
-        address = settings.public_url or f"http://{settings.host}:{port}"
+        address = settings.public_url or f"http://{settings.host}:{listening.getsockname()[1]}"
         print(f"Taskline is ready: {address} (stop it with Ctrl-C)", flush=True)  # noqa: T201  the one line for the person who started it
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
     await resources.hub.close()  # followers end, and their sockets close with 1012
@@ -56,7 +67,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.listening = asyncio.Event()
+        self.answering = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -64,7 +75,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
+        """Serve, and say so."""
         await super().startup(sockets)
         if self.started:
-            self.listening.set()
+            self.answering.set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -47,7 +48,7 @@ class Caller(httpx.AsyncClient):
 
     async def ask(self, body: object, *, key: str | None = None) -> httpx.Response:
         """Try to start a task; bytes go as they are."""
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = JSON if key is None else {**JSON, "idempotency-key": key}
         return await self.post(f"{API}/tasks", content=content, headers=headers)
 

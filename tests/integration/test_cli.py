@@ -1,6 +1,7 @@
 """The command line: what it refuses, and what it says then."""
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,14 @@ def test_help_names_every_command() -> None:
     shown = taskline("--help")
     for command in ("dev", "serve", "worker", "migrate", "doctor", "settings"):
         assert command in shown
+
+
+@pytest.mark.parametrize("command", ["dev", "serve"])
+def test_a_port_that_is_taken_is_named_with_another(command: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerError) as caught:
+            taskline(command, port=str(port), data_dir=str(tmp_path))
+    assert f"cannot listen on 127.0.0.1:{port}: address already in use" in str(caught.value)
+    assert f"PORT={port + 1}" in str(caught.value)
+    assert "Traceback" not in str(caught.value)

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
