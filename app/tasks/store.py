@@ -74,6 +74,14 @@ class TaskStore:
         )
         return int(await self._db.fetch_val(sql, {"user": user_id, "most": most}))
 
+    async def active(self) -> dict[tuple[str, str], int]:
+        """How many tasks of all users wait and run, by lane and state."""
+        rows = await self._db.fetch_all(
+            """SELECT lane, state, count(*) AS number FROM tasks WHERE state = 'queued' GROUP BY lane, state
+            UNION ALL SELECT lane, state, count(*) FROM tasks WHERE state = 'running' GROUP BY lane, state"""
+        )
+        return {(row["lane"], row["state"]): row["number"] for row in rows}
+
     async def ahead(self, task: Task) -> int:
         """How many due tasks of the same lane a worker would take before `task`."""
         sql = """SELECT count(*) FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :run_at

@@ -1,10 +1,12 @@
-"""For orchestrators: is the process alive, and can it serve."""
+"""For orchestrators and monitoring: is the process alive, can it serve, how much is going on."""
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from app.errors import Unavailable
+from app.ops.metrics import MEDIA_TYPE, Sample, exposition
 from app.web.api import json, resources
+from app.web.sockets import Sockets
 
 
 async def alive(request: Request) -> Response:  # noqa: ARG001  every handler takes its request
@@ -27,3 +29,16 @@ async def ready(request: Request) -> Response:
         except Unavailable as error:
             parts[name] = error.detail
     return json({"ready": parts["database"] == "ok", "parts": parts}, 200 if parts["database"] == "ok" else 503)
+
+
+async def metrics(request: Request) -> Response:
+    """`GET /metrics`: for Prometheus."""
+    sockets: Sockets = request.app.state.sockets
+    workers = await resources(request).catalogue.workers()
+    samples: list[Sample] = [("taskline_workers", {}, len(workers)), ("taskline_sockets", {}, sockets.number)]
+    for (lane, state), number in sorted((await resources(request).store.active()).items()):
+        samples.append(("taskline_tasks", {"lane": lane, "state": state}, number))
+    for lane in sorted({lane for worker in workers for lane in worker.slots}):
+        slots = sum(worker.slots.get(lane, 0) for worker in workers)
+        samples.append(("taskline_worker_slots", {"lane": lane}, slots))
+    return Response(exposition(samples), media_type=MEDIA_TYPE)

@@ -48,4 +48,5 @@ def routes(static: Static) -> list[BaseRoute]:
         Route("/docs", pages.docs),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
+        Route("/metrics", health.metrics),
     ]

@@ -24,6 +24,11 @@ class Sockets:
         self._most = most
         self._open: dict[int, dict[Callable[[], None], bytes]] = {}
 
+    @property
+    def number(self) -> int:
+        """How many this process holds open."""
+        return sum(len(own) for own in self._open.values())
+
     @contextlib.contextmanager
     def add(self, identity: Identity, end: Callable[[], None]) -> Iterator[bool]:
         """Count a socket while it is open: False where the user has too many. `end` is called when its session has ended."""
@@ -65,6 +70,9 @@ class Sockets:
                 )
             except Unavailable as error:
                 log.debug("recheck put off: %s", error)
+            except Exception:
+                # Without this task an ended session could go on listening.
+                log.exception("sessions could not be rechecked")
 
     def _end(self, ended: set[bytes]) -> None:
         for session in ended:

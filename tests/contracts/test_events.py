@@ -9,7 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import redis.asyncio
+from redis.asyncio import ConnectionPool
+from redis.asyncio import Redis as AsyncRedis
 
 from app.errors import Unavailable
 from app.events.fanout import Fanout
@@ -155,7 +156,7 @@ async def test_a_message_with_another_key_is_dropped_and_logged(
 
 async def forge(fanout: Fanout, channel: str, message: bytes) -> None:
     """Publish what Taskline did not make."""
-    await fanout._broadcast.publish(channel, message)  # type: ignore[arg-type]
+    await fanout._broadcast.publish(channel, message)
 
 
 @pytest.mark.parametrize("message", [b"", b"x", b"x" * 16, b"\x00" * 5000])
@@ -249,7 +250,10 @@ async def test_deployments_on_one_redis_do_not_meet(redis_url: str, deployment: 
 
 async def test_all_messages_of_a_call_go_in_one_round_trip(redis_url: str, deployment: str) -> None:
     frames = [frame_of(user, 1) for user in range(1, 201)]
-    async with opened(redis_url, deployment) as here, redis.asyncio.from_url(redis_url) as client:
+    async with (
+        opened(redis_url, deployment) as here,
+        AsyncRedis(connection_pool=ConnectionPool.from_url(redis_url)) as client,
+    ):
         await here.publish(frames[:1])
         before = (await client.info("stats"))["total_reads_processed"]
         await here.publish(frames)

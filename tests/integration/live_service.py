@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,9 +16,9 @@ from websockets.typing import Origin, Subprotocol
 from app.events.model import Frame
 from app.migrate import upgrade
 from app.resources import Resources, open_resources
-from app.server import serve
+from app.server import listen, serve
 from app.settings import Settings
-from tests.servers import free_port
+from tests.contracts import written_events
 
 COOKIE = "taskline"
 KEY = "k" * 48
@@ -65,30 +64,15 @@ class Service:
         self, person: Person, count: int = 1, *, kind: str = "task.queued", size: int = 0, tell: bool = True
     ) -> list[Frame]:
         """Append events of the person to the log; `tell`: to the hub too, as the outbox does. `size`: more characters in each."""
-        db, log = self.resources.db, self.resources.log
-        async with db.transaction():
-            head = await db.fetch_val("SELECT seq FROM streams WHERE user_id = :user", {"user": person.id})
-            for seq in range(head + 1, head + count + 1):
-                task = uuid4()
-                card = orjson.dumps({"id": task, "name": "x" * size}).decode()
-                await db.execute(
-                    "INSERT INTO events (user_id, seq, at, type, task_id, task) VALUES (:user, :seq, :at, :kind, :id, :task)",
-                    {"user": person.id, "seq": seq, "at": datetime.now(UTC), "kind": kind, "id": task, "task": card},
-                )
-            await db.execute(
-                "UPDATE streams SET seq = seq + :count WHERE user_id = :user", {"count": count, "user": person.id}
-            )
-        frames = await log.since(person.id, head, count)
+        head = await written_events.append(self.resources.db, person.id, count, kind=kind, size=size)
+        frames = await self.resources.log.since(person.id, head, count)
         if tell:
             self.resources.hub.deliver_local(frames)
         return frames
 
     async def prune(self, person: Person, floor: int) -> None:
         """Forget the events up to `floor`, as retention does."""
-        db, values = self.resources.db, {"user": person.id, "floor": floor}
-        async with db.transaction():
-            await db.execute("DELETE FROM events WHERE user_id = :user AND seq <= :floor", values)
-            await db.execute("UPDATE streams SET floor = :floor WHERE user_id = :user", values)
+        await written_events.prune(self.resources.db, person.id, floor)
 
     async def restore(self) -> None:
         """What a restored backup is to its clients: another epoch."""
@@ -98,21 +82,15 @@ class Service:
 @contextlib.asynccontextmanager
 async def running(folder: Path, **settings: object) -> AsyncIterator[Service]:
     """A service that serves."""
-    port = free_port()
-    chosen = Settings.from_environment({}, data_dir=folder, port=port, **{"limit_sign_ups": "10000/minute", **settings})
+    chosen = Settings.from_environment({}, data_dir=folder, port=0, **{"limit_sign_ups": "10000/minute", **settings})
     await upgrade(chosen.database_url)
     stopping = asyncio.Event()
     async with open_resources(chosen, secret_key=KEY) as resources:
-        serving = asyncio.create_task(serve(resources, stopping))
+        listening = listen(chosen)
+        port = listening.getsockname()[1]
+        serving = asyncio.create_task(serve(listening, resources, stopping))
         try:
-            service = Service(resources, port)
-            async with asyncio.timeout(20), service.client() as client:
-                while not serving.done():
-                    with contextlib.suppress(httpx.TransportError):
-                        await client.get("/healthz")
-                        break
-                    await asyncio.sleep(0.02)  # a port says nothing to those who wait for it
-            yield service
+            yield Service(resources, port)
         finally:
             stopping.set()
             await serving

@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Origin
 
 from app.web import live
@@ -155,6 +155,66 @@ async def test_progress_has_no_seq_and_ends_with_its_task(service: Service, ada:
         service.resources.hub.deliver_local([progress_of(ada.id, ended.task_id, 0.9)])
         await service.commit(ada)
         assert await seqs(socket, 2) == [2, 3]
+
+
+@pytest.mark.parametrize("every", [1, 150, 397, 1009])
+async def test_a_connection_that_breaks_after_every_nth_byte(service: Service, ada: Person, every: int) -> None:
+    """Cut in the handshake, in a frame, between frames: whoever goes on from the last event has each once."""
+    total, seen, tries = 60, 0, 0
+    committing = asyncio.create_task(trickle(service, ada, total))
+    async with cutting(service) as proxy:
+        while seen < total:
+            tries += 1
+            proxy.budget = 400 + every * tries  # bytes of the server until the connection breaks
+            with contextlib.suppress(ConnectionClosed, InvalidHandshake, EOFError, OSError):
+                async with service.connect(ada, f"?after={seen}", host="127.0.0.1", port=proxy.port) as socket:
+                    while seen < total:
+                        frame = await receive(socket)
+                        if frame["type"] != "welcome":
+                            assert frame["seq"] == seen + 1
+                            seen = frame["seq"]
+    assert tries > 1
+    await committing
+
+
+async def trickle(service: Service, person: Person, count: int) -> None:
+    for _ in range(count):
+        await service.commit(person)
+        await asyncio.sleep(0.005)
+
+
+class Cutting:
+    """A proxy that breaks each connection after `budget` bytes from the server."""
+
+    budget = 0
+    port = 0
+
+
+@contextlib.asynccontextmanager
+async def cutting(service: Service) -> AsyncIterator[Cutting]:
+    proxy = Cutting()
+    host, port = service.origin.removeprefix("http://").split(":")
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int) -> None:
+        while budget > 0 and (data := await reader.read(min(budget, 1 << 16))):
+            budget -= len(data)
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, downstream = await asyncio.open_connection(host, int(port))
+        up = asyncio.create_task(carry(reader, downstream, 1 << 30))
+        await asyncio.gather(carry(upstream, writer, proxy.budget), return_exceptions=True)
+        downstream.close()
+        up.cancel()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
 
 
 # --- Where a client cannot resume ---

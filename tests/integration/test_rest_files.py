@@ -74,9 +74,20 @@ async def test_from_a_file_to_its_report(ada: Caller, bob: Caller) -> None:
         assert int(got.headers["content-length"]) == len(got.content) == artifacts[name]["size"]
         refused(await bob.get(artifacts[name]["url"]), 404)
     assert (await ada.get(artifacts["profile.json"]["url"])).json()["rows"] == 3
-    for name in ("..", "..%2F..%2Ftaskline.db", "%2Fetc%2Fpasswd", "report.html%00", "report.html/", ".", "nothing"):
-        got = await ada.get(httpx.URL(f"{ada.base_url}{API}/tasks/{task['id']}/artifacts/{name}"))
-        assert got.status_code in (307, 404), name
+    folder = f"{API}/tasks/{task['id']}/artifacts/"
+    for name in (
+        "..",
+        "../report.html",
+        "%2e%2e",
+        "..%2F..%2Ftaskline.db",
+        "%2Fetc%2Fpasswd",
+        "report.html%00",
+        ".",
+        "",
+    ):
+        # The client tidies paths; this one goes as it is.
+        got = await ada.get(folder, extensions={"target": f"{folder}{name}".encode()})
+        assert got.status_code == 404, name
     # A card, in lists and events, leaves out what is large.
     cards = [
         (await ada.get(f"{API}/tasks")).json()["items"][0],
