@@ -223,6 +223,15 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             public=True,
         )
     },
+    "/api/v1/asyncapi.json": {
+        "get": Call(
+            id="getAsyncapi",
+            tag="Service",
+            summary="What the websocket says and takes",
+            answers={200: ("An AsyncAPI 3.0 document", {"type": "object"})},
+            public=True,
+        )
+    },
     "/healthz": {
         "get": Call(
             id="getHealth",
@@ -240,6 +249,17 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             summary="Whether tasks can be accepted",
             description="They can while the database answers. Queue and events may be away: what waits then starts later.",
             answers={200: ("They can", ref("Readiness")), 503: ("They cannot", ref("Readiness"))},
+            public=True,
+        )
+    },
+    "/metrics": {
+        "get": Call(
+            id="getMetrics",
+            tag="Service",
+            summary="Figures for Prometheus",
+            answers={200: ("What waits and runs, who works, who listens", TEXT)},
+            answer_type="text/plain",
+            problems=(503,),
             public=True,
         )
     },

@@ -4,7 +4,20 @@ from typing import Final
 
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from app.web import about, account_pages, api, health, live, openapi, pages, session_api, stream, submit, task_pages
+from app.web import (
+    about,
+    account_pages,
+    api,
+    asyncapi,
+    health,
+    live,
+    openapi,
+    pages,
+    session_api,
+    stream,
+    submit,
+    task_pages,
+)
 from app.web.static import Static
 
 API: Final = "/api/v1"
@@ -30,6 +43,7 @@ def routes(static: Static) -> list[BaseRoute]:
         Route(f"{API}/session", session_api.log_out, methods=["DELETE"]),
         Route(f"{API}/me", session_api.me),
         Route(f"{API}/openapi.json", openapi.document),
+        Route(f"{API}/asyncapi.json", asyncapi.document),
         WebSocketRoute("/ws", live.live),
         Mount("/static", static),
         Route("/", pages.home),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     import duckdb
 
-_SAMPLE: Final = 2_000  # values; kinds that do not fit these are not tried on the rest
+_SAMPLE: Final = 200  # values; kinds that do not fit these are not tried on the rest
 
 
 @dataclass(frozen=True, slots=True)
