@@ -1,5 +1,6 @@
 """Bytes by key. The scheme of the URL picks the place: `file:///…` (a folder) or `s3://bucket/…` (credentials from the usual AWS_* variables)."""
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Iterator
@@ -32,17 +33,23 @@ class ArtifactStore:
     async def write(self, key: str, chunks: AsyncIterator[bytes], *, most: int) -> Written:
         """Store what `chunks` brings, as it comes. Raises `TooLarge` after `most` bytes, with nothing kept; `Unavailable`."""
         size, digest = 0, hashlib.sha256()
-        with _unavailable():
-            async with obstore.open_writer_async(self._store, key) as writer:
-                async for chunk in chunks:
-                    size += len(chunk)
-                    if size > most:
-                        break
-                    digest.update(chunk)
+        writer = obstore.open_writer_async(self._store, key)
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > most:
+                    raise TooLarge(f"The file is larger than {most:,} bytes, the most that is taken here.")
+                digest.update(chunk)
+                with _unavailable():
                     await writer.write(chunk)
-        if size > most:
-            await self.delete(key)
-            raise TooLarge(f"The file is larger than {most:,} bytes, the most that is taken here.")
+            with _unavailable():
+                await writer.close()
+        except BaseException:
+            # A writer cannot be given up, only completed; then what it wrote can go.
+            with contextlib.suppress(Exception):
+                await writer.close()
+                await self.delete(key)
+            raise
         return Written(size, digest.hexdigest())
 
     async def upload(self, key: str, path: Path) -> None:
@@ -58,6 +65,9 @@ class ArtifactStore:
 
     async def local(self, key: str, folder: Path) -> Path:
         """A path to read the bytes from: the stored file itself where the store is a folder, else a copy in `folder`."""
+        return await asyncio.to_thread(self._local, key, folder)
+
+    def _local(self, key: str, folder: Path) -> Path:
         if self._folder is not None:
             path = self._folder / key
             if not path.is_file():
@@ -65,14 +75,14 @@ class ArtifactStore:
             return path
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / Path(key).name
-        with path.open("wb") as copy:
-            async for chunk in await self.read(key):
+        with _unavailable(), path.open("wb") as copy:
+            for chunk in obstore.get(self._store, key).stream():
                 copy.write(chunk)
         return path
 
     async def delete(self, *keys: str) -> None:
         """Remove what is there; what is not there is fine."""
-        with _unavailable(), contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFound), _unavailable():
             await obstore.delete_async(self._store, list(keys))
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from app.errors import Unavailable
-from app.events.feed import PAGE, Feed
+from app.events.feed import Feed
 from app.events.model import Frame, Log, OutOfRange, Position, Snapshot
 from app.events.retry import pauses
 
+PAGE: Final = 200  # events in one read of the log
+PAGE_CHARACTERS: Final = 256 * 1024  # that are kept of one: what a socket that reads slowly costs at most
 MOST_PROGRESS: Final = 100  # tasks whose newest progress waits for a slow socket
 RESET_EVERY: Final = 1.0  # seconds at least
 
@@ -68,6 +70,7 @@ class Follower:
     def end(self) -> None:
         """Yield nothing more."""
         self.ended = True
+        self._page = self._progress = None
         self.wake()
 
     def wake(self) -> None:
@@ -130,8 +133,8 @@ class Follower:
         if page is None or feed.epoch != self._epoch:
             return
         if page:
-            self._page = deque(page)
-            for frame in page:
+            self._page = deque(_within(page, PAGE_CHARACTERS))
+            for frame in self._page:
                 feed.note_end(frame)
         elif cursor != feed.head:
             feed.read()
@@ -172,3 +175,12 @@ class Follower:
                 await asyncio.wait([self._waiter], timeout=within)
         finally:
             self._waiter = None
+
+
+def _within(page: Sequence[Frame], characters: int) -> Iterator[Frame]:
+    """The first frames of a page, as many as fit, one at least."""
+    for at, frame in enumerate(page):
+        characters -= len(frame.text)
+        if characters < 0 and at:
+            return
+        yield frame

@@ -75,6 +75,10 @@ class Socket:
                 await self._send(text_of(item, self._identity))
                 self._welcomed.set()
             await self._close()
+        except asyncio.CancelledError:
+            # The server stops, and this client does not even take the closing frame.
+            if not self._follower.ended:
+                raise
         finally:
             receiving.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -252,7 +252,7 @@ async def test_all_messages_of_a_call_go_in_one_round_trip(redis_url: str, deplo
     frames = [frame_of(user, 1) for user in range(1, 201)]
     async with (
         opened(redis_url, deployment) as here,
-        AsyncRedis(connection_pool=ConnectionPool.from_url(redis_url)) as client,
+        AsyncRedis.from_pool(ConnectionPool.from_url(redis_url)) as client,
     ):
         await here.publish(frames[:1])
         before = (await client.info("stats"))["total_reads_processed"]

@@ -346,13 +346,14 @@ def compare_correlations(known: dict[str, Any], rows: list[list[Any]]) -> None:
 
 
 def test_a_wide_file_is_profiled_whole(tmp_path: Path) -> None:
-    lines = [",".join(f"name {place}" for place in range(1_000))]
-    lines += [",".join(str(row * place if place % 100 == 0 else "x") for place in range(1_000)) for row in range(3_000)]
+    lines = [",".join(f"name {place}" for place in range(300))]
+    lines += [",".join(str(row * place) if place % 50 == 0 else "x" for place in range(300)) for row in range(3_000)]
     got = Profiled("\n".join([*lines, lines[-1], lines[-2]]).encode(), tmp_path)
-    assert (got.document["rows"], got.document["repeated_rows"], len(got.document["columns"])) == (3_002, 2, 1_000)
-    assert got.column("name 900")["numbers"]["high"] == 900 * 2_999
-    assert got.document["correlations"]["names"] == [f"name {place}" for place in range(0, 1_000, 100)]
-    assert got.document["correlations"]["rows"][1][2:4] == [1.0, 1.0]
+    assert (got.document["rows"], got.document["repeated_rows"], len(got.document["columns"])) == (3_002, 2, 300)
+    assert got.column("name 250")["numbers"]["high"] == 250 * 2_999
+    assert got.document["correlations"]["names"] == [f"name {place}" for place in range(0, 300, 50)]
+    # The first does not vary; the others lie in tables of their own, whose rows must meet each other.
+    assert got.document["correlations"]["rows"][1] == [None, 1.0, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_the_largest_numbers_have_figures(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def commands(text: str) -> list[tuple[str, str]]:
     for block in re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
-            found.append((command, output.strip()))
+            found.append((command, output.strip("\n")))
     return found
 
 

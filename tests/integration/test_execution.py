@@ -226,6 +226,16 @@ async def test_abandoned_work_is_killed_at_once_with_the_programs_it_started(run
         await gone(pid)
 
 
+async def test_a_child_outlives_the_service_managers_sigterm(run: Run, tmp_path: Path) -> None:
+    stop, heard, pids = Stop(), Heard(), tmp_path / "pids"
+    attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, stop=stop, reports=heard))
+    await heard.first.wait()
+    os.kill(int(pids.read_text().split()[0]), signal.SIGTERM)
+    stop.cancel()
+    outcome = await asyncio.wait_for(attempt, 5)
+    assert (outcome.kind, [line.text for line in outcome.log]) == ("cancelled", ["cleaned up"])
+
+
 async def test_a_cancelled_caller_ends_the_work(run: Run, tmp_path: Path) -> None:
     heard, pids = Heard(), tmp_path / "pids"
     attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, reports=heard))

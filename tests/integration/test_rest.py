@@ -1,6 +1,7 @@
 """The contract of REST, line by line, against the running service on both databases."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.integration.rest import API, COUNTDOWN, JSON, Caller, caller, refused
+from tests.integration.rest import API, COUNTDOWN, JSON, Caller, Json, caller, refused
 from tests.integration.service import Service
 
 
@@ -60,7 +61,8 @@ class TestStarting:
 
     async def test_a_run_at_in_the_past_is_now(self, ada: Caller) -> None:
         task = await ada.submit(run_at="2001-01-01T00:00:00Z")
-        assert task["run_at"] == task["created_at"]
+        late = datetime.fromisoformat(task["created_at"]) - datetime.fromisoformat(task["run_at"])
+        assert abs(late) < timedelta(seconds=1)
         assert (await ada.ended(task))["state"] == "succeeded"
 
     async def test_a_later_one_waits_for_its_time_and_says_so(self, ada: Caller) -> None:
@@ -281,11 +283,11 @@ class TestEvents:
             assert (await _data(lines))["task"]["id"] == new["id"]
 
 
-async def _data(lines: AsyncIterator[str]) -> dict[str, object]:
+async def _data(lines: AsyncIterator[str]) -> Json:
     async with asyncio.timeout(20):
         async for line in lines:
             if line.startswith("data: "):
-                value: dict[str, object] = httpx.Response(200, text=line.removeprefix("data: ")).json()
+                value: Json = json.loads(line.removeprefix("data: "))
                 return value
     raise AssertionError("the stream ended")
 

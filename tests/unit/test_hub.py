@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.events.fanout import Fanout
-from app.events.feed import MOST_EARLY, PAGE, TAIL_FRAMES
-from app.events.follower import MOST_PROGRESS, Follower
+from app.events.feed import MOST_EARLY, TAIL_FRAMES
+from app.events.follower import MOST_PROGRESS, PAGE, Follower
 from app.events.hub import GRACE, LINGER, Hub
 from app.events.model import Frame, Position, Snapshot
 from tests.contracts.memory_log import MemoryLog, progress_of
