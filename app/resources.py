@@ -112,6 +112,7 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
                 params=ParamsChecker(files),
                 quota=Quota(store, most=settings.limit_waiting),
                 outbox=outbox,
+                artifacts=artifacts,
                 signal_cancel=signal_cancel,
             ),
             waits=Waits(store, catalogue, outbox),

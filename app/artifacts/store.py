@@ -82,8 +82,9 @@ class ArtifactStore:
 
     async def delete(self, *keys: str) -> None:
         """Remove what is there; what is not there is fine."""
-        with contextlib.suppress(NotFound), _unavailable():
-            await obstore.delete_async(self._store, list(keys))
+        for key in keys:
+            with contextlib.suppress(NotFound), _unavailable():
+                await obstore.delete_async(self._store, key)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What people do with tasks. Pages and REST call these, and nothing else writes tasks for them."""
 
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from uuid import UUID
 
 import orjson
 
+from app.artifacts import ArtifactStore
 from app.batch import Batcher
 from app.catalogue import Catalogue, Workload
-from app.errors import Conflict, Invalid, NotFound, Unstorable
+from app.errors import Conflict, Invalid, NotFound, Unavailable, Unstorable
 from app.tasks.document import accepted, document
 from app.tasks.model import LONGEST_NAME, Draft, Event, Task, new_id
 from app.tasks.moves import Moves
@@ -19,6 +21,8 @@ from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
 from app.tasks.quota import Quota
 from app.tasks.store import TaskStore
+
+log = logging.getLogger(__name__)
 
 LONGEST_KEY: Final = 255  # characters of an idempotency key
 MOST_PRIORITY: Final = 100
@@ -57,6 +61,7 @@ class Tasks:
         params: ParamsChecker,
         quota: Quota,
         outbox: Outbox,
+        artifacts: ArtifactStore,
         signal_cancel: Callable[[UUID], Awaitable[None]],
     ) -> None:
         self._moves = moves
@@ -65,6 +70,7 @@ class Tasks:
         self._params = params
         self._quota = quota
         self._outbox = outbox
+        self._artifacts = artifacts
         self._signal_cancel = signal_cancel
         self._submits: Batcher[Draft, Event | None] = Batcher(moves.submit, singly=(Unstorable,))
 
@@ -111,12 +117,16 @@ class Tasks:
         return await self.submit(user_id, again)
 
     async def delete(self, user_id: int, task_id: UUID) -> Task:
-        """Delete an ended task; the answer is the task as it was. Raises `NotFound`, `Conflict` before its end."""
+        """Delete an ended task and its files; the answer is the task as it was. Raises `NotFound`, `Conflict` before its end."""
         task = await self._store.get(user_id, task_id)
         event = await self._moves.delete(user_id, task_id)
         if event is None:
             raise Conflict("The task has not ended yet.", hint="Cancel it first.")
         self._outbox.committed([event])
+        try:
+            await self._artifacts.delete(*(item["key"] for item in task.artifacts))
+        except Unavailable as error:
+            log.warning("files of the deleted task %s were left behind: %s", task_id, error)
         return task
 
     async def _checked(self, user_id: int, submission: Submission) -> Workload:

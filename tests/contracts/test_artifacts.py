@@ -59,4 +59,9 @@ async def test_what_is_not_there_is_not_found(store: ArtifactStore, tmp_path: Pa
         await store.read("uploads/1/none")
     with pytest.raises(NotFound):
         await store.local("uploads/1/none", tmp_path)
-    await store.delete("uploads/1/none")
+
+
+async def test_deleting_removes_what_is_there(store: ArtifactStore, tmp_path: Path) -> None:
+    await store.write("uploads/1/x", chunks(b"x"), most=10)
+    await store.delete("uploads/1/none", "uploads/1/x", "uploads/1/none")
+    assert kept(tmp_path) == []
