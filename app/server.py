@@ -13,6 +13,7 @@ from app.resources import Resources
 from app.settings import Settings, SettingsError
 
 CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
+UNREAD_WITHIN: Final = 40  # seconds that a client may leave bytes unread before its connection is cut
 BACKLOG: Final = 2048  # connections that wait to be taken
 LARGEST_FRAME: Final = 4096  # bytes of a websocket frame from a client
 
@@ -21,12 +22,15 @@ def listen(settings: Settings) -> socket.socket:
     """The socket to serve on. Raises `SettingsError` where the address cannot be had."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SettingsError(
             f"TASKLINE_PORT: cannot listen on {settings.host}:{settings.port}: {reason}; choose another, such as PORT={settings.port + 1}"
         ) from error
+    # Connections inherit it: a client that takes no more bytes, not even those that close, must not keep its descriptor for hours.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_WITHIN * 1000)
+    return listening
 
 
 async def serve(listening: socket.socket, resources: Resources, stopping: asyncio.Event) -> None:

@@ -102,8 +102,6 @@ def main() -> None:
     _die_with(parent)
     os.set_inheritable(descriptor, False)  # programs that the work starts must not hold the line open
     os.nice(_NICENESS)
-    # A service manager may send SIGTERM to every process of the service; the worker decides when work ends. No SIG_IGN: that would outlive an exec.
-    signal.signal(signal.SIGTERM, lambda *_: None)
     connection = socket.socket(fileno=descriptor)
     channel = Channel(connection)
     worker = Worker(channel, Reporter(channel, parent))

@@ -1,12 +1,20 @@
 """The interrupt of a child process: how its parent asks the running work to end."""
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from taskline import Cancelled
 from workers.wire import INTERRUPT
+
+# Does nothing but end a system call. A service manager may send it to every process of the service, and the worker decides when work ends; it is not
+# ignored, since that would outlive an exec.
+_NUDGE: Final = signal.SIGTERM
+_AGAIN: Final = 0.02  # seconds
 
 
 class Interrupts:
@@ -17,6 +25,11 @@ class Interrupts:
         self._open = False
         self._held = False
         signal.signal(INTERRUPT, self._strike)
+        signal.signal(_NUDGE, lambda *_: None)
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        threading.Thread(target=self._nudge, args=(heard,), name="interrupts", daemon=True).start()
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
@@ -51,3 +64,11 @@ class Interrupts:
         if self.asked and self._open:
             self._open = False
             raise Cancelled
+
+    def _nudge(self, heard: int) -> None:
+        # The kernel may hand the interrupt to any thread, or to the main one just before it goes to sleep: then Python, which handles signals in the main
+        # thread alone, would not hear of it until that wakes.
+        while signals := os.read(heard, 4_096):
+            while INTERRUPT in signals and not self.asked:
+                signal.pthread_kill(threading.main_thread().ident or 0, _NUDGE)
+                time.sleep(_AGAIN)

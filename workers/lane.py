@@ -1,6 +1,7 @@
 """A lane of a worker: its slots, the bell that says there may be work, and the workloads it can run."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from app.errors import Unavailable
@@ -56,19 +57,21 @@ class Lane:
         await claimed
 
     def close(self) -> None:
-        """This worker claims no more: whoever waits for a claim hears `Unavailable`, and the hint goes to another worker."""
+        """Claim no more here: whoever waits for a claim hears `Unavailable`, and the hint goes to another worker."""
         self._closed = True
         self.answer(self._waiting, Unavailable("This worker stops."))
         self._waiting = []
+        self._bell.set()
+        self._is_free.set()
 
-    async def rung(self, within: float) -> list[asyncio.Future[None]]:
-        """Until the bell rings, or `within` seconds have passed: who waits to hear that a claim has committed."""
-        try:
+    async def rung(self, within: float) -> list[asyncio.Future[None]] | None:
+        """Until the bell rings, or `within` seconds have passed, and a slot is free: who waits to hear of a claim. None once the lane is closed."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._bell.wait()
-        except TimeoutError:
-            pass
         await self._is_free.wait()
+        if self._closed:
+            return None
         self._bell.clear()
         waiting, self._waiting = self._waiting, []
         return waiting

@@ -94,20 +94,20 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
             runtime.heed_cancel(UUID(payload["task"]))
 
         log.info("worker %s runs %s", worker.id, ", ".join(sorted(worker.workloads)))
+        claiming = asyncio.create_task(runtime.run())
         jobs = [
-            asyncio.create_task(runtime.run()),
             asyncio.create_task(sweeper.run()),
             asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
             *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
         ]
         try:
-            await _until(stopping, jobs)
+            await _until(stopping, [claiming, *jobs])
         finally:
             for lane in lanes:
                 lane.close()
             for job in jobs:
                 job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await asyncio.gather(claiming, *jobs, return_exceptions=True)
             await runtime.drain(settings.drain_seconds)
             await resources.outbox.drained()
 

@@ -71,13 +71,19 @@ class Runtime:
         return [running.claim.token for running in self._running.values()]
 
     async def run(self) -> None:
-        """Claim and run until cancelled; what runs then goes on until `drain`."""
+        """Claim and run until the lanes are closed; what runs then goes on until `drain`.
+
+        Closed, not cancelled: a claim under way may commit, and its tasks must not wait for their leases to end.
+        """
         self._heart.start()
-        async with asyncio.TaskGroup() as group:
-            for lane in self._lanes:
-                lane.ring()  # there may be work already
-                group.create_task(self._claim(lane))
-            group.create_task(self._keep_marks())
+        marking = asyncio.create_task(self._keep_marks())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in self._lanes:
+                    lane.ring()  # there may be work already
+                    group.create_task(self._claim(lane))
+        finally:
+            marking.cancel()
 
     async def drain(self, within: float) -> None:
         """Let what runs end within so many seconds; hand the rest back to the queue. Call it after `run` has ended."""
@@ -97,33 +103,22 @@ class Runtime:
             self._heart.beat_soon()
 
     async def _claim(self, lane: Lane) -> None:
-        while True:
-            waiting = await lane.rung(random.uniform(0.8, 1.2) * POLL)
+        while (waiting := await lane.rung(random.uniform(0.8, 1.2) * POLL)) is not None:
             limit = min(lane.free, MOST_CLAIMED)
-            starting = asyncio.create_task(self._claim_and_start(lane, limit))
             try:
-                started = await asyncio.shield(starting)
+                claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)
             except Unavailable as error:
                 log.warning("cannot claim: %s", error)
                 lane.answer(waiting, error)
                 await asyncio.sleep(AFTER_ERROR)
                 lane.ring()
-            except asyncio.CancelledError:
-                # The claim may commit: its tasks must not wait for their leases to end.
-                await asyncio.gather(starting, return_exceptions=True)
-                lane.answer(waiting)
-                raise
-            else:
-                lane.answer(waiting)
-                if started == limit:
-                    lane.ring()  # there may be more
-
-    async def _claim_and_start(self, lane: Lane, limit: int) -> int:
-        claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)
-        for claim in claims:
-            self._start(lane, claim)
-        self._outbox.committed(claim.event for claim in claims)
-        return len(claims)
+                continue
+            for claim in claims:
+                self._start(lane, claim)
+            self._outbox.committed((claim.event for claim in claims), patient=True)
+            lane.answer(waiting)
+            if len(claims) == limit:
+                lane.ring()  # there may be more
 
     def _start(self, lane: Lane, claim: Claim) -> None:
         lane.take(1)

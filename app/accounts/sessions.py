@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 IDLE = timedelta(days=14)  # a session that nobody uses ends
 ABSOLUTE = timedelta(days=90)  # every session ends
 TOUCH_AFTER = timedelta(minutes=5)  # between two writes of "last seen"
-FRESH = 1.0  # seconds that a process believes what it has read; a SELECT a request would halve the throughput
+FRESH = 5.0  # seconds that a process believes what it has read; a SELECT a request would halve the throughput
 KNOWN = 10_000  # sessions remembered
 TOKEN_BYTES = 32
 LONGEST_COOKIE = 200  # characters; ours have 87
@@ -78,7 +78,7 @@ class Sessions:
         return self._signer.sign(token).decode()
 
     async def identify(self, cookie: str) -> Identity | None:
-        """Whose session the cookie proves, as of at most a second ago. Raises `Unavailable`."""
+        """Whose session the cookie proves, as of at most five seconds ago, less where its end was signalled. Raises `Unavailable`."""
         token_hash = self._hash_of(cookie) if len(cookie) <= LONGEST_COOKIE else None
         if token_hash is None:
             return None

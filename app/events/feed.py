@@ -52,7 +52,7 @@ class Feed:
         self._tail_characters = 0
         self._early: dict[int, Frame] = {}
         self._announced = 0  # the log is known to stand here at least
-        self._ended: deque[str] = deque(maxlen=ENDED)
+        self._ended: dict[str, None] = {}  # the newest last
         self._grace_timer: asyncio.TimerHandle | None = None
         self._stale = False
         self._reading: asyncio.Task[None] | None = None
@@ -76,7 +76,7 @@ class Feed:
         self._wake()
 
     def forget(self) -> None:
-        """The history is another one; the hub has to start the feed again."""
+        """The history is another one, or not the whole of it is left; the hub has to start the feed again."""
         self.head = None
         self._drop_memory()
         self._early.clear()
@@ -88,6 +88,7 @@ class Feed:
             return
         if seq < head_when_asked:
             log.warning("the log of user %d went back from %d to %d", self.user_id, head_when_asked, seq)
+            self.forget()
             self.start(self.epoch, seq)
         elif seq > self.head:
             self._announced = seq
@@ -116,7 +117,10 @@ class Feed:
     def note_end(self, frame: Frame) -> None:
         """Where the frame ends its task, pass on no more progress of it."""
         if frame.final:
-            self._ended.append(frame.task_id)
+            self._ended.pop(frame.task_id, None)
+            self._ended[frame.task_id] = None
+            if len(self._ended) > ENDED:
+                del self._ended[next(iter(self._ended))]
             for follower in self.followers:
                 follower.forget_progress(frame.task_id)
 
@@ -143,7 +147,7 @@ class Feed:
             try:
                 frames = await until_available(lambda: self._log.since(self.user_id, head, PAGE))  # noqa: B023  awaited here
             except OutOfRange:
-                self.head = None
+                self.forget()
                 self._doubt(self)
             else:
                 if self.epoch == epoch:

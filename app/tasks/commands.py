@@ -85,9 +85,9 @@ class Tasks:
         event = await self._submits(draft)
         if event is None:
             return await self._repeated(draft) or await self._gone(draft)
-        self._outbox.committed([event])
         if draft.run_at is None or draft.run_at <= datetime.now(UTC):
             self._outbox.wake(draft.lane, draft.id)
+        self._outbox.committed([event], patient=True)
         return Accepted(draft.id, accepted(event, draft.params))
 
     async def cancel(self, user_id: int, task_id: UUID) -> Task:

@@ -1,5 +1,6 @@
 """What follows a commit, off the request's path: events to their followers, wake-ups to the queue. All of it may be lost; the log and the polls make good."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from app.tasks.model import Event
 
 log = logging.getLogger(__name__)
 
+PATIENCE: Final = 0.002  # seconds
 MOST_HINTS: Final = 500  # hints in one call of the queue
 
 
@@ -38,19 +40,28 @@ class Outbox:
         self._queue = queue
         self._hub = hub
         self._frames: Batcher[Frame, None] = Batcher(self._publish, most=500)
+        self._held: list[Frame] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._lanes: dict[str, Batcher[UUID, None]] = {}
         self.broker_down_since: float | None = None  # monotonic seconds; None while wake-ups get through
 
-    def committed(self, events: Iterable[Event]) -> None:
+    def committed(self, events: Iterable[Event], *, patient: bool = False) -> None:
         """Tell the followers of events that were committed a moment ago."""
-        self.tell([to_frame(event) for event in events])
+        self.tell([to_frame(event) for event in events], patient=patient)
 
-    def tell(self, frames: Sequence[Frame]) -> None:
-        """Tell followers of frames (progress too)."""
+    def tell(self, frames: Sequence[Frame], *, patient: bool = False) -> None:
+        """Tell followers of frames (progress too).
+
+        Patient ones go to other processes with the next ones that are not, or after `PATIENCE`: a task that was started may end a moment later, and one
+        message for both leaves the processor to the work.
+        """
         if self._hub is not None:
             self._hub.deliver_local(frames)
-        for frame in frames:
-            self._frames.put(frame)
+        self._held += frames
+        if not patient:
+            self._send()
+        elif self._held and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._send)
 
     def wake(self, lane: str, task_id: UUID) -> None:
         """Tell the workers of a lane that there is work."""
@@ -60,9 +71,18 @@ class Outbox:
 
     async def drained(self) -> None:
         """Until everything that was handed over has left, or was given up."""
+        self._send()
         for lane in self._lanes.values():
             await lane.drained()
         await self._frames.drained()
+
+    def _send(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        held, self._held = self._held, []
+        for frame in held:
+            self._frames.put(frame)
 
     async def _publish(self, frames: Sequence[Frame]) -> Sequence[None]:
         await self._publisher.publish(frames)

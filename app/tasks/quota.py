@@ -8,12 +8,13 @@ from app.errors import TooMany
 from app.tasks.store import TaskStore
 
 FRESH: Final = 2.0  # seconds that a count is believed, plus what this process accepted since
+FRESH_FAR: Final = 30.0  # seconds that one is believed that was less than half of what is allowed
 KNOWN: Final = 10_000  # users remembered
 RETRY_AFTER: Final = 10.0  # seconds
 
 
 class Quota:
-    """`most` waiting tasks a user. Several web processes may together let a few more through, for two seconds."""
+    """`most` waiting tasks a user. Several web processes may together let more through for a while."""
 
     def __init__(self, store: TaskStore, *, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -24,7 +25,7 @@ class Quota:
     async def take(self, user_id: int) -> None:
         """Count one more. Raises `TooMany`."""
         counted_at, waiting = self._counts.get(user_id, (float("-inf"), 0))
-        if self._clock() - counted_at > FRESH:
+        if self._clock() - counted_at > (FRESH_FAR if 2 * waiting < self._most else FRESH):
             counted_at, waiting = self._clock(), await self._store.waiting(user_id, self._most)
             if len(self._counts) >= KNOWN:
                 del self._counts[next(iter(self._counts))]

@@ -1,56 +1,16 @@
 """Every call of the API, as the OpenAPI document describes it; in the order of the reference page."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from app.tasks.commands import LONGEST_KEY
 from app.tasks.states import State
 from app.web import api, stream
-from app.web.shapes import ID, TEXT, Schema, ref
-
-Answer = tuple[str, Schema | None]  # what it means, and its schema; None for no content
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One method of one path. `answers` by status; `problems` are the error statuses beyond those that follow from the rest."""
-
-    id: str
-    tag: str
-    summary: str
-    answers: Mapping[int, Answer]
-    description: str = ""
-    parameters: Sequence[Mapping[str, Any]] = ()
-    body: Schema | None = None
-    body_type: str = "application/json"
-    body_required: bool = True
-    answer_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)  # of the answer: what each means
-    problems: tuple[int, ...] = ()
-    public: bool = False  # needs no session
-
-
-def _in_path(name: str, description: str, schema: Mapping[str, Any] = ID) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
-
-
-def _in_query(name: str, description: str, schema: Mapping[str, Any] = TEXT) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _in_header(name: str, description: str, schema: Mapping[str, Any] = TEXT) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": description, "schema": schema}
-
-
-def _limit(usual: int, most: int) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
-    return _in_query("limit", "How many at most", schema)
-
+from app.web.call import Call, in_header, in_path, in_query, limit
+from app.web.shapes import TEXT, ref
 
 _FILE: Final = {"type": "string", "format": "binary", "description": "The file, with its name"}
 _SEQ: Final = {"type": "integer", "minimum": 0}
-_TASK: Final = _in_path("id", "The task")
+_TASK: Final = in_path("id", "The task")
 _AFTER: Final = "The seq of the last event that you saw"
 
 # By path, then by method.
@@ -62,7 +22,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             summary="Start a task",
             description="Answers once the task is stored: from then on it is not lost. Send an Idempotency-Key, and repeat the request where no answer came. 404 is the answer to a key whose task was deleted.",
             parameters=[
-                _in_header(
+                in_header(
                     "Idempotency-Key",
                     "The same key with the same body finds the same task; with another body it is refused",
                     {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
@@ -78,11 +38,11 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             tag="Tasks",
             summary="List tasks, the newest first",
             parameters=[
-                _in_query("state", "Only tasks in this state", {"enum": [state.value for state in State]}),
-                _in_query("workload", "Only tasks of this workload"),
-                _in_query("q", "Only tasks whose name contains this"),
-                _limit(api.USUALLY_LISTED, api.MOST_LISTED),
-                _in_query("cursor", "What was next on the page before"),
+                in_query("state", "Only tasks in this state", {"enum": [state.value for state in State]}),
+                in_query("workload", "Only tasks of this workload"),
+                in_query("q", "Only tasks whose name contains this"),
+                limit(api.USUALLY_LISTED, api.MOST_LISTED),
+                in_query("cursor", "What was next on the page before"),
             ],
             answers={200: ("A page", ref("TaskPage"))},
             headers={"Link": 'The next page as rel="next", where there is one'},
@@ -146,7 +106,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             id="downloadArtifact",
             tag="Tasks",
             summary="Download a file that a task made",
-            parameters=[_TASK, _in_path("name", "The artifact's name", TEXT)],
+            parameters=[_TASK, in_path("name", "The artifact's name", TEXT)],
             headers={"Content-Disposition": "Always an attachment"},
             answers={200: ("Its bytes", {"type": "string", "format": "binary"})},
             answer_type="*/*",
@@ -176,7 +136,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             tag="Events",
             summary="Read the log of your tasks",
             description="409 where the log does not reach back to after, or not that far yet: list the tasks, and go on from the newest event.",
-            parameters=[_in_query("after", _AFTER, {**_SEQ, "default": 0}), _limit(100, stream.MOST_LISTED)],
+            parameters=[in_query("after", _AFTER, {**_SEQ, "default": 0}), limit(100, stream.MOST_LISTED)],
             answers={200: ("A page", ref("EventPage"))},
             problems=(409, 422),
         )
@@ -188,9 +148,9 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             summary="Follow your tasks by server-sent events",
             description="The websocket's frames, one an event. Without a position it starts at now.",
             parameters=[
-                _in_query("after", _AFTER, _SEQ),
-                _in_query("epoch", "The epoch that after counts in"),
-                _in_header("Last-Event-ID", "What a browser sends when it connects again: seq@epoch"),
+                in_query("after", _AFTER, _SEQ),
+                in_query("epoch", "The epoch that after counts in"),
+                in_header("Last-Event-ID", "What a browser sends when it connects again: seq@epoch"),
             ],
             answers={200: ("A stream without end", TEXT)},
             answer_type="text/event-stream",

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from app.catalogue import Workload
 from app.version import VERSION
 from app.web.api import json, resources
-from app.web.calls import CALLS, Call
+from app.web.call import Call
+from app.web.calls import CALLS
 from app.web.shapes import TEXT, Schema, ref, schemas
 
 Document = dict[str, Any]

@@ -82,6 +82,8 @@ class EventStream(Response):
             finally:
                 leaving.cancel()
                 await asyncio.gather(leaving, return_exceptions=True)
+        # Waits for a client that does not read until the server cuts the connection, and holds nothing else meanwhile.
+        await send({"type": "http.response.body", "body": b""})
 
     async def _stream(self, follower: Follower, send: Send) -> None:
         chunk, more = RETRY, True
@@ -91,7 +93,7 @@ class EventStream(Response):
                 async with asyncio.timeout(SEND_WITHIN):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             except TimeoutError:
-                return  # it does not read; the server cuts the connection
+                return  # it does not read
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     item = await anext(follower)
@@ -102,7 +104,6 @@ class EventStream(Response):
             else:
                 epoch = item.epoch if not isinstance(item, Frame) else epoch
                 chunk = self._event(item, epoch)
-        await send({"type": "http.response.body", "body": b""})
 
     def _event(self, item: Position | Snapshot | Frame, epoch: str) -> bytes:
         data = f"data: {text_of(item, self._user)}\n\n"

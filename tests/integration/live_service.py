@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import httpx
 import orjson
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from app.events.model import Frame
@@ -108,3 +110,25 @@ async def close_code(socket: ClientConnection, within: float = 5) -> int | None:
     async with asyncio.timeout(within):
         await socket.wait_closed()
     return socket.close_code
+
+
+async def seqs(socket: ClientConnection, count: int) -> list[int]:
+    """The numbers of the next events."""
+    return [(await receive(socket))["seq"] for _ in range(count)]
+
+
+async def closing(socket: ClientConnection) -> AsyncIterator[str | bytes]:
+    """What comes before the server closes."""
+    with contextlib.suppress(ConnectionClosed):
+        async with asyncio.timeout(5):
+            while True:
+                yield await socket.recv()
+
+
+async def refusal(connecting: connect) -> tuple[int, dict[str, Any]]:
+    """The status and the problem that the server answers instead of opening a socket."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connecting:
+            pass
+    response = refused.value.response
+    return response.status_code, orjson.loads(response.body or b"{}")

@@ -197,6 +197,7 @@ async def on_loop(ctx: Context, how: str = "return") -> str:
     match how:
         case "sleep":
             try:
+                ctx.progress(0.5, "waiting")
                 await asyncio.sleep(600)
             finally:
                 await asyncio.sleep(0.05)

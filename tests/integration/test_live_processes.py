@@ -3,15 +3,15 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from tests.integration.people import Person, check_history, listening, person
@@ -36,7 +36,7 @@ def mortal_redis() -> Iterator[Redis]:
 @pytest.fixture(scope="module")
 def processes(module_database_url: str, redis_url: str, mortal_redis: Redis) -> Iterator[tuple[Service, Service]]:
     """Two web processes, with a worker, on one PostgreSQL. None of them may log an error, whatever is done to them."""
-    settings = {
+    settings: dict[str, Any] = {
         "database_url": module_database_url,
         "queue_url": redis_url,
         "events_url": mortal_redis.url,
@@ -44,7 +44,7 @@ def processes(module_database_url: str, redis_url: str, mortal_redis: Redis) -> 
         "secret_key": secrets.token_hex(32),
         "workloads": "chatty",
     }
-    migrated = taskline("migrate", **{**settings, "workloads": ""})
+    taskline("migrate", **{**settings, "workloads": ""})
     first, second, worker = (Service(word, modules=OWN_WORKLOADS, **settings) for word in ("serve", "serve", "worker"))
     with closing(first), closing(second), closing(worker):
         for service in (first, second, worker):
@@ -53,7 +53,7 @@ def processes(module_database_url: str, redis_url: str, mortal_redis: Redis) -> 
             service.wait_ready()
         yield first, second
         for service in (first, second, worker):
-            assert service.errors() == "", migrated
+            assert service.errors() == ""
 
 
 async def submit(who: Person, base: str, count: int) -> set[str]:
@@ -183,64 +183,6 @@ async def test_a_redis_that_is_killed_under_load_delays_events_and_loses_none(
         more = await submit(who, first, 1)
         await there.until_ended(more)
         assert time.monotonic() - began < 2
-
-
-# --- A line that breaks ---
-
-
-@asynccontextmanager
-async def cutting(port: int) -> AsyncIterator[tuple[int, list[int]]]:
-    """A proxy's port, and the numbers of bytes after which it cuts what the server says, one a connection; then it cuts no more."""
-    cuts: list[int] = []
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        left = cuts.pop() if cuts else 1 << 40
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", port)
-
-        async def forth() -> None:
-            while said := await reader.read(1 << 16):
-                to_server.write(said)
-
-        saying = asyncio.create_task(forth())
-        while left and (said := await from_server.read(min(left, 1 << 16))):
-            left -= len(said)
-            writer.write(said)
-        saying.cancel()
-        await asyncio.gather(saying, return_exceptions=True)
-        to_server.transport.abort()
-        writer.close()
-
-    server = await asyncio.start_server(carry, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], cuts
-
-
-async def test_a_line_cut_after_any_number_of_bytes_costs_no_event(processes: tuple[Service, Service]) -> None:
-    first, _ = processes
-    async with person(first.url) as who, cutting(first.port) as (port, cuts):
-        tasks = await submit(who, first.url, 2)
-        async with listening(first.url, who, "?after=0") as whole:
-            await whole.until_ended(tasks)
-            expected = whole.events
-        bytes_of_all = sum(len(orjson.dumps(frame)) for frame in whole.frames)
-        for step in range(1, bytes_of_all, 97):
-            # Cut, cut again soon after it came back, and then let it end.
-            cuts[:] = [step // 2 + 400, step]
-            got: list[dict[str, Any]] = []
-            while len(got) < len(expected):
-                query = f"?after={got[-1]['seq'] if got else 0}"
-                try:
-                    async with socket_of(who, first.url, query, host="127.0.0.1", port=port) as socket:
-                        await received(socket)
-                        while len(got) < len(expected):
-                            got.append(await received(socket))
-                except (ConnectionClosed, InvalidHandshake, OSError, EOFError):
-                    continue
-            assert len(cuts) < 2, "it was not cut"
-            assert got == expected, f"cut after {step} bytes"
-
-
-# --- Many, and idle ---
 
 
 async def test_an_idle_socket_costs_little(record_property: Any) -> None:

@@ -1,22 +1,17 @@
-"""The websocket and the event stream as a client meets them, on the real service."""
+"""The websocket as a client meets it, on the real service."""
 
 import asyncio
 import contextlib
-import socket as sockets
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import httpx
 import orjson
 import pytest
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin
 
-from app.web import live
 from tests.contracts.memory_log import progress_of
-from tests.integration.live_service import Person, Service, close_code, receive, running
+from tests.integration.live_service import Person, Service, receive, refusal, running, seqs
 
 
 @pytest.fixture(scope="module")
@@ -28,27 +23,6 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 @pytest.fixture
 async def ada(service: Service) -> Person:
     return await service.person()
-
-
-async def seqs(socket: ClientConnection, count: int) -> list[int]:
-    """The numbers of the next events."""
-    return [(await receive(socket))["seq"] for _ in range(count)]
-
-
-async def closing(socket: ClientConnection) -> AsyncIterator[str | bytes]:
-    """What comes before the server closes."""
-    with contextlib.suppress(ConnectionClosed):
-        async with asyncio.timeout(5):
-            while True:
-                yield await socket.recv()
-
-
-async def refusal(connecting: object) -> tuple[int, dict[str, object]]:
-    with pytest.raises(InvalidStatus) as refused:
-        async with connecting:  # type: ignore[attr-defined]
-            pass
-    response = refused.value.response
-    return response.status_code, orjson.loads(response.body or b"{}")
 
 
 # --- Opening ---
@@ -300,7 +274,12 @@ async def test_ping_and_echo(service: Service, ada: Person, said: object, answer
 
 
 @pytest.mark.parametrize(
-    "said", ["", "{", "[]", '"ping"', "null", '{"type":"echo"}', '{"type":1}', "NaN", b"\xff\x00", b"{}"]
+    "said",
+    [
+        *("", "{", "[]", '"ping"', "null", '{"type":"echo"}', '{"type":1}', "NaN", b"\xff\x00", b"{}"),
+        # deeper than what can be written again
+        f'{{"type":"echo","data":{"[" * 500}{"]" * 500}}}',
+    ],
 )
 async def test_anything_else_is_an_error_and_the_socket_lives(service: Service, ada: Person, said: str | bytes) -> None:
     async with service.connect(ada) as socket:
@@ -309,206 +288,3 @@ async def test_anything_else_is_an_error_and_the_socket_lives(service: Service, 
         assert (await receive(socket))["type"] == "error"
         await socket.send('{"type":"ping"}')
         assert await receive(socket) == {"type": "pong"}
-
-
-@pytest.mark.parametrize("parts", [1, 3])
-async def test_a_frame_over_4_kib_closes(service: Service, ada: Person, parts: int) -> None:
-    async with service.connect(ada) as socket:
-        await receive(socket)
-        most = orjson.dumps({"type": "echo", "data": "x" * (4096 - len('{"type":"echo","data":""}'))}).decode()
-        await socket.send(most)
-        assert (await receive(socket))["type"] == "echo"
-        await socket.send([most, "", " "] if parts > 1 else most + " ")
-        assert await close_code(socket) == 1009
-
-
-async def test_flooding_closes(service: Service, ada: Person) -> None:
-    async with service.connect(ada) as socket:
-        await receive(socket)
-        with contextlib.suppress(ConnectionClosed):
-            for _ in range(200):
-                await socket.send('{"type":"ping"}')
-        pongs = [frame async for frame in closing(socket)]
-        assert socket.close_code == 4013
-        assert len(pongs) >= 60
-
-
-async def test_the_eleventh_socket_closes_and_the_others_stay(service: Service, ada: Person) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        tabs = [await stack.enter_async_context(service.connect(ada)) for _ in range(10)]
-        for tab in tabs:
-            await receive(tab)
-        async with service.connect(ada) as eleventh:
-            assert await close_code(eleventh) == 4009
-        await service.commit(ada)
-        for tab in tabs:
-            assert await seqs(tab, 1) == [1]
-        await tabs.pop().close()
-        async with asyncio.timeout(5), service.connect(ada) as another:
-            assert (await receive(another))["type"] == "welcome"
-
-
-# --- Endings ---
-
-
-async def test_an_ended_session_closes_its_sockets_alone(service: Service, ada: Person) -> None:
-    user = await service.resources.accounts.sign_in(ada.username, "a long walk at night")
-    cookie = await service.resources.sessions.start(user, user_agent="phone", address="127.0.0.1")
-    phone = Person(ada.id, ada.username, cookie)
-    async with service.connect(ada) as ending, service.connect(phone) as staying:
-        await receive(ending)
-        await receive(staying)
-        async with service.client(ada) as client:
-            assert (await client.delete("/api/v1/session")).status_code == 204
-        assert await close_code(ending) == 4001
-        await service.commit(ada)
-        assert await seqs(staying, 1) == [1]
-    assert (await refusal(service.connect(ada)))[0] == 401
-
-
-async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        async with running(tmp_path) as service:
-            ada = await service.person()
-            socket = await stack.enter_async_context(service.connect(ada))
-            await receive(socket)
-        assert await close_code(socket) == 1012
-
-
-async def test_a_client_that_does_not_read_is_closed_and_costs_no_memory(
-    service: Service, ada: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gave_up, end = asyncio.Event(), live.Socket.end
-
-    def noticed(socket: live.Socket, why: int | None) -> None:
-        end(socket, why)
-        gave_up.set()
-
-    monkeypatch.setattr(live.Socket, "end", noticed)
-    monkeypatch.setattr(live, "SEND_WITHIN", 1.0)
-    async with contextlib.AsyncExitStack() as stack:
-        reading = await stack.enter_async_context(service.connect(ada))
-        await receive(reading)
-        raw = await stack.enter_async_context(deaf(service, ada))
-        frames = await service.commit(ada, 40, size=200_000)
-        for frame in frames:
-            assert await reading.recv() == frame.text
-        async with asyncio.timeout(10):
-            await gave_up.wait()
-        said = await asyncio.to_thread(read_all, raw)
-        assert said.endswith(b"\x88\x02" + (4008).to_bytes(2, "big"))
-        assert len(said) < 8_000_000
-        await service.commit(ada)
-        assert await seqs(reading, 1) == [41]
-
-
-@contextlib.asynccontextmanager
-async def deaf(service: Service, person: Person) -> AsyncIterator[sockets.socket]:
-    """A websocket that has read the answer to its handshake and then reads no more."""
-    host, port = service.origin.removeprefix("http://").split(":")
-    with sockets.socket() as raw:
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        raw.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(raw, (host, int(port)))
-        await loop.sock_sendall(
-            raw,
-            f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {service.origin}\r\nCookie: {person.headers['Cookie']}\r\n"
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode(),
-        )
-        assert (await loop.sock_recv(raw, 12)).endswith(b" 101")
-        yield raw
-
-
-def read_all(raw: sockets.socket) -> bytes:
-    raw.settimeout(10)
-    parts = []
-    while part := raw.recv(1 << 20):
-        parts.append(part)
-        if b"".join(parts[-2:]).endswith(b"\x88\x02" + (4008).to_bytes(2, "big")):
-            break
-    return b"".join(parts)
-
-
-# --- Over plain HTTP ---
-
-
-@contextlib.asynccontextmanager
-async def stream(
-    service: Service, person: Person, query: str = "", **headers: str
-) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
-    """The events of a stream, each as its fields."""
-    async with (
-        service.client(person, timeout=10) as client,
-        client.stream("GET", f"/api/v1/events/stream{query}", headers=headers) as response,
-    ):
-        assert response.status_code == 200
-        assert response.headers["content-type"].startswith("text/event-stream")
-        yield _events(response)
-
-
-async def _events(response: httpx.Response) -> AsyncIterator[dict[str, str]]:
-    fields: dict[str, str] = {}
-    async for line in response.aiter_lines():
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif fields:
-            if "data" in fields:
-                yield fields
-            fields = {}
-
-
-async def test_the_stream_has_the_same_frames_and_resumes(service: Service, ada: Person) -> None:
-    frames = await service.commit(ada, 3)
-    epoch = service.resources.hub.epoch
-    async with stream(service, ada, "?after=1") as events:
-        welcome = await anext(events)
-        assert orjson.loads(welcome["data"])["type"] == "welcome"
-        assert "id" not in welcome  # a client that broke off here would skip what it has not had
-        assert await anext(events) == {"id": f"2@{epoch}", "data": frames[1].text}
-        last = await anext(events)
-    fresh = await service.commit(ada)
-    async with stream(service, ada, **{"Last-Event-ID": last["id"]}) as events:
-        await anext(events)
-        assert await anext(events) == {"id": f"4@{epoch}", "data": fresh[0].text}
-    async with stream(service, ada, **{"Last-Event-ID": "4@another"}) as events:
-        await anext(events)
-        assert orjson.loads((await anext(events))["data"])["type"] == "reset"
-
-
-async def test_a_stream_ends_with_its_session_and_counts_as_a_socket(service: Service, ada: Person) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        for _ in range(9):
-            await receive(await stack.enter_async_context(service.connect(ada)))
-        async with stream(service, ada) as events:
-            await anext(events)
-            async with service.client(ada) as client:
-                assert (await client.get("/api/v1/events/stream")).status_code == 429
-                await client.delete("/api/v1/session")
-            async with asyncio.timeout(5):
-                assert [event async for event in events] == []
-    async with service.client(ada) as client:
-        assert (await client.get("/api/v1/events/stream")).status_code == 401
-
-
-async def test_pages_of_the_log(service: Service, ada: Person) -> None:
-    frames = await service.commit(ada, 5)
-    async with service.client(ada) as client:
-        first = (await client.get("/api/v1/events?limit=2")).json()
-        assert first == {
-            "epoch": service.resources.hub.epoch,
-            "items": [orjson.loads(frame.text) for frame in frames[:2]],
-            "next": 2,
-        }
-        last = (await client.get("/api/v1/events?after=3&limit=2")).json()
-        assert [item["seq"] for item in last["items"]] == [4, 5]
-        assert last["next"] is None
-        assert (await client.get("/api/v1/events?after=5")).json()["items"] == []
-        assert (await client.get("/api/v1/events?after=6")).status_code == 409
-        assert (await client.get("/api/v1/events?after=-1")).status_code == 422
-        await service.prune(ada, 2)
-        assert (await client.get("/api/v1/events?after=1")).status_code == 409
-    async with service.client() as client:
-        assert (await client.get("/api/v1/events")).status_code == 401

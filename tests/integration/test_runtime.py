@@ -76,8 +76,8 @@ class Bench:
         assert not still
 
     async def stop(self, within: float) -> None:
-        self.running.cancel()
-        await asyncio.gather(self.running, return_exceptions=True)
+        self.lane.close()
+        await self.running
         await self.runtime.drain(within)
 
 

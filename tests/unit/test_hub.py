@@ -13,7 +13,8 @@ from app.events.feed import MOST_EARLY, TAIL_FRAMES
 from app.events.follower import MOST_PROGRESS, PAGE, Follower
 from app.events.hub import GRACE, LINGER, Hub
 from app.events.model import Frame, Position, Snapshot
-from tests.contracts.memory_log import MemoryLog, progress_of
+from app.events.redis_backend import GAP
+from tests.contracts.memory_log import MemoryLog, frame_of, progress_of
 from tests.unit.skipping_loop import run
 
 USER = 7
@@ -27,6 +28,7 @@ class Reader:
     def __init__(self, hub: Hub, after: int | None = None, epoch: str | None = None, *, pace: float = 0.0) -> None:
         self.welcome: Position | None = None
         self.seqs: list[int] = []
+        self.newest: Frame | None = None
         self.progress: list[Frame] = []
         self.resets: list[Snapshot] = []
         self.cursor = after
@@ -59,6 +61,7 @@ class Reader:
                 assert self.cursor is not None
                 assert seq == self.cursor + 1, f"{seq} came after {self.cursor}"
                 self.cursor = seq
+                self.newest = item
                 self.seqs.append(seq)
                 if item.final:
                     self._ended.add(item.task_id)
@@ -84,12 +87,13 @@ async def hub_over(log: MemoryLog, *, recheck: float = RECHECK) -> AsyncIterator
 
 
 STEP = st.one_of(
-    # how many events, and for each: deliver it now (once, twice), later, or never
+    # how many events, and for each: deliver it now (once, twice), by way of the broker, later, or never
     st.tuples(
         st.just("commit"),
-        st.lists(st.sampled_from(["now", "twice", "late", "lost"]), min_size=1, max_size=6),
+        st.lists(st.sampled_from(["now", "twice", "told", "late", "lost"]), min_size=1, max_size=6),
         st.booleans(),
     ),
+    st.tuples(st.just("gap")),
     st.tuples(st.just("deliver late"), st.randoms(use_true_random=False)),
     st.tuples(st.just("pass"), st.sampled_from([0.0, 0.001, 0.05, 0.2, 7.0])),
     st.tuples(st.just("follow"), st.none() | st.integers(0, 30), st.sampled_from([0.0, 0.0, 0.3])),
@@ -116,6 +120,11 @@ async def _play(steps: list[tuple[object, ...]], delay: float) -> tuple[MemoryLo
                     for frame, fate in zip(frames, fates, strict=True):
                         late += [frame] * (fate == "late")
                         hub.deliver_local([frame] * {"now": 1, "twice": 2}.get(str(fate), 0))
+                    await hub._fanout.publish(
+                        [frame for frame, fate in zip(frames, fates, strict=True) if fate == "told"]
+                    )
+                case ("gap",):
+                    await hub._fanout._broadcast.publish(hub._fanout._channel(USER), GAP)
                 case ("burst", int(count), bool(arrives)):
                     frames = log.commit(USER, count)
                     # All but the first: everything then waits for that one.
@@ -290,6 +299,29 @@ def test_a_log_that_went_back_in_its_epoch_resets() -> None:
             hub.deliver_local(log.commit(USER))
             await asyncio.sleep(0.1)
             assert reader.seqs == [3]
+            await reader.stop()
+
+    run(scenario())
+
+
+def test_what_came_early_is_forgotten_with_its_history() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        log.commit(USER, 5)
+        async with hub_over(log) as hub:
+            reader = Reader(hub)
+            await asyncio.sleep(0.1)
+            hub.deliver_local([frame_of(USER, 7, task="of the old history")])
+            log.restore(USER, 4)
+            log._epoch = "epoch-1"
+            await asyncio.sleep(RECHECK + 1)
+            frames = log.commit(USER, 3)
+            hub.deliver_local(frames[:2])
+            await asyncio.sleep(GRACE / 2)
+            assert reader.seqs == [5, 6]
+            hub.deliver_local(frames[2:])
+            await asyncio.sleep(GRACE / 2)
+            assert reader.newest == frames[2]
             await reader.stop()
 
     run(scenario())

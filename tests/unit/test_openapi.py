@@ -71,7 +71,8 @@ def test_it_has_every_route_and_no_other() -> None:
     served = {
         (method, route.path)
         for route in routes(Static(static_dir()))
-        if isinstance(route, Route) and (route.path.startswith(API) or route.path in {"/healthz", "/readyz", "/metrics"})
+        if isinstance(route, Route)
+        and (route.path.startswith(API) or route.path in {"/healthz", "/readyz", "/metrics"})
         for method in (route.methods or set()) - {"HEAD"}
     }
     told = {(method.upper(), path) for path, item in openapi()["paths"].items() for method in item}
