@@ -6,11 +6,10 @@ A param `x` is posted as `p.x`; a file as `upload.x`, or `p.x` with the id of on
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import orjson
+from app.web.typed import Kind, option, type_of, typed, value_of
 
-Kind = Literal["text", "multiline", "number", "integer", "choice", "segments", "switch", "file", "lines", "json"]
 Sent = Mapping[str, Sequence[str]]
 
 PREFIX: Final = "p."
@@ -63,7 +62,7 @@ def fields(
         field = _field(name, shape, name in required)
         filled = (values or {}).get(name, shape.get("default"))
         made.append(
-            _with(field, _typed(field.kind, filled), (errors or {}).get(name, ""), (file_names or {}).get(name, ""))
+            _with(field, typed(field.kind, filled), (errors or {}).get(name, ""), (file_names or {}).get(name, ""))
         )
     return _paired(made)
 
@@ -89,7 +88,7 @@ def params(schema: Mapping[str, Any], sent: Sent) -> tuple[dict[str, Any], dict[
             found[field.name] = text in ("on", "true", "1")
         elif text.strip() or (field.required and field.kind in ("text", "multiline") and text):
             try:
-                found[field.name] = _value(field, text, _resolve(schema, schema["properties"][field.name]))
+                found[field.name] = value_of(field.kind, text, _resolve(schema, schema["properties"][field.name]))
             except ValueError as error:
                 errors[field.name] = str(error)
         elif field.required:
@@ -107,7 +106,7 @@ def _field(name: str, shape: Mapping[str, Any], required: bool) -> Field:
         hint=str(shape.get("description") or ""),
         unit=str(shape.get("x-unit") or ""),
         longest=shape.get("maxLength"),
-        options=tuple((_option(value), _option_label(value)) for value in shape.get("enum") or ()),
+        options=tuple((option(value), _option_label(value)) for value in shape.get("enum") or ()),
         accept=",".join(shape.get("x-accept") or ()),
         minimum=_bound(shape, "minimum", "exclusiveMinimum"),
         maximum=_bound(shape, "maximum", "exclusiveMaximum"),
@@ -125,7 +124,7 @@ def _kind(shape: Mapping[str, Any]) -> Kind:
     if "enum" in shape:
         labels = [_option_label(value) for value in shape["enum"]]
         return "segments" if len(labels) <= _MOST_SEGMENTS and sum(map(len, labels)) <= _LONGEST_SEGMENTS else "choice"
-    match _type(shape):
+    match type_of(shape):
         case "boolean":
             return "switch"
         case "integer":
@@ -134,7 +133,7 @@ def _kind(shape: Mapping[str, Any]) -> Kind:
             return "number"
         case "string":
             return "multiline" if shape.get("x-multiline") or shape.get("maxLength", 0) > _LONG_TEXT else "text"
-        case "array" if _type(shape.get("items") or {}) in ("string", "integer", "number"):
+        case "array" if type_of(shape.get("items") or {}) in ("string", "integer", "number"):
             return "lines"
     return "json"
 
@@ -154,14 +153,6 @@ def _resolve(schema: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str,
     return part
 
 
-def _type(shape: Mapping[str, Any]) -> str:
-    kinds = shape.get("type")
-    if isinstance(kinds, list):
-        known = [kind for kind in kinds if kind != "null"]
-        return known[0] if len(known) == 1 else ""
-    return str(kinds or "")
-
-
 def _label(name: str, shape: Mapping[str, Any]) -> str:
     """The schema's title where an author wrote one; else the name, in sentence case."""
     words = re.sub(r"[_-]+", " ", name).strip()
@@ -170,64 +161,9 @@ def _label(name: str, shape: Mapping[str, Any]) -> str:
     return title if title and not generated else words[:1].upper() + words[1:]
 
 
-def _option(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
 def _option_label(value: object) -> str:
-    text = re.sub(r"[_-]+", " ", value) if isinstance(value, str) else _option(value)
+    text = re.sub(r"[_-]+", " ", value) if isinstance(value, str) else option(value)
     return text[:1].upper() + text[1:]
-
-
-def _typed(kind: Kind, value: object) -> str:
-    """A param as somebody would have typed it."""
-    if value is None:
-        return ""
-    if kind == "switch":
-        return "on" if value else ""
-    if kind == "lines" and isinstance(value, list):
-        return "\n".join(_option(item) for item in value)
-    if kind == "json":
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return _option(value)
-
-
-def _value(field: Field, text: str, shape: Mapping[str, Any]) -> Any:
-    """What was typed as a value of the param's type. Raises ValueError that says what it takes."""
-    match field.kind:
-        case "integer":
-            return _whole(text)
-        case "number":
-            return _decimal(text)
-        case "lines":
-            read = {"integer": _whole, "number": _decimal}.get(_type(shape.get("items") or {}), str)
-            return [read(line.strip()) for line in text.splitlines() if line.strip()]
-        case "choice" | "segments":
-            return next((value for value in shape["enum"] if _option(value) == text), text)
-        case "json":
-            try:
-                return orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                raise ValueError(f"is not valid JSON: {error}") from error
-        case "multiline":
-            return text.replace("\r\n", "\n")
-        case "file":
-            return text.strip()
-    return text
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("takes a whole number") from None
-
-
-def _decimal(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("takes a number") from None
 
 
 def _with(field: Field, value: str, error: str, file_name: str) -> Field:
