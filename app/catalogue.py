@@ -104,6 +104,10 @@ class Catalogue:
         """Take a worker that stops off the list."""
         await self._db.execute("DELETE FROM workers WHERE id = :id", {"id": worker_id})
 
+    async def forget_workers(self) -> None:
+        """No worker is alive."""
+        await self._db.execute("DELETE FROM workers")
+
     async def _known(self) -> dict[str, Workload]:
         read_at, known = self._workloads
         if self._clock() - read_at > FRESH:

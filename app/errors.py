@@ -39,7 +39,7 @@ class Conflict(Refused):
 
 
 class Invalid(Refused):
-    """Some of the input is not valid; `fields` says what, field by field."""
+    """Some of the input is not valid; each field that is wrong says why."""
 
 
 class Unstorable(Invalid):

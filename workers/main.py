@@ -62,7 +62,8 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
             yield Contact(moves_on(db), Catalogue(db))
 
     if await resources.db.sole_worker():
-        # No other process can be running anything: what is marked as running died with an earlier one.
+        # No other process can be running anything: what is marked as running died with an earlier one, and no other worker is alive.
+        await resources.catalogue.forget_workers()
         resources.outbox.committed(await resources.moves.reap((), ahead=2 * LEASE, limit=1_000_000))
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(resources.catalogue.leave, worker.id)

@@ -72,9 +72,11 @@ class Sweeper:
         return events
 
     async def _due(self, lane: str) -> list[UUID]:
-        sql = """SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :stale
-        ORDER BY priority DESC, rank, id LIMIT :most"""
-        values = {"lane": lane, "stale": datetime.now(UTC) - STALE, "most": MOST_HINTS}
+        # What was due when it was accepted had its hint then; what was to wait, for its time or for a retry, has had none.
+        sql = """SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane
+        AND (run_at <= :stale OR (run_at <= :now AND run_at > created_at)) ORDER BY priority DESC, rank, id LIMIT :most"""
+        now = datetime.now(UTC)
+        values = {"lane": lane, "now": now, "stale": now - STALE, "most": MOST_HINTS}
         rows = await self._db.fetch_all(sql, values)
         self._contact.good()
         return [UUID(str(row["id"])) for row in rows]

@@ -124,6 +124,8 @@ class PostgresDatabase(Database):
 def _unavailable() -> Iterator[None]:
     try:
         yield
+    except asyncpg.DataError as error:
+        raise Unstorable from error
     except (
         OSError,
         TimeoutError,

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_KEY: Final = 255  # characters of an idempotency key
 MOST_PRIORITY: Final = 100
+NO_WORKLOAD: Final = "is not one that workers here can run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +77,21 @@ class Tasks:
 
     async def submit(self, user_id: int, submission: Submission) -> Accepted:
         """Accept a task, or find the one that the same key made. Raises `Invalid`, with the fields that are wrong; `TooMany`; `Unavailable`."""
-        workload = await self._checked(user_id, submission)
-        draft = _draft(user_id, submission, workload)
-        # The key is looked up first, so that a repeat is answered whatever has become of limits and params since.
-        if draft.key is not None and (found := await self._repeated(draft)):
+        # The key is looked up first, so that a repeat is answered whatever has become of limits, workloads and files since.
+        if submission.key is not None and (found := await self._repeated(user_id, submission)):
             return found
+        if problems := await self.problems(user_id, submission):
+            raise Invalid(fields=problems)
+        workload = await self._catalogue.get(submission.workload)
+        if workload is None:
+            raise Invalid(fields={"workload": NO_WORKLOAD})
+        draft = _draft(user_id, submission, workload)
         await self._quota.take(user_id)
         event = await self._submits(draft)
         if event is None:
-            return await self._repeated(draft) or await self._gone(draft)
+            if found := await self._repeated(user_id, submission):
+                return found
+            raise NotFound(f"The key “{draft.key}” is taken, but its task is gone.")
         if draft.run_at is None or draft.run_at <= datetime.now(UTC):
             self._outbox.wake(draft.lane, draft.id)
         self._outbox.committed([event], patient=True)
@@ -129,43 +136,40 @@ class Tasks:
             log.warning("files of the deleted task %s were left behind: %s", task_id, error)
         return task
 
-    async def _checked(self, user_id: int, submission: Submission) -> Workload:
+    async def problems(self, user_id: int, submission: Submission) -> dict[str, str]:
+        """What is wrong with a submission, by field; empty where all is well. Raises `Unavailable`."""
         problems: dict[str, str] = {}
         workload = await self._catalogue.get(submission.workload)
         if workload is None:
-            raise Invalid(
-                f"There is no workload “{submission.workload}”.",
-                fields={"workload": "is not one that workers here can run"},
-            )
-        problems.update(await self._params.problems(user_id, workload, submission.params))
+            problems["workload"] = NO_WORKLOAD
+        else:
+            problems.update(await self._params.problems(user_id, workload, submission.params))
         if submission.name is not None and not 1 <= len(submission.name.strip()) <= LONGEST_NAME:
             problems["name"] = f"takes 1 to {LONGEST_NAME} characters"
+        if "\0" in (submission.name or ""):
+            problems["name"] = "must not hold a NUL character"
         if not -MOST_PRIORITY <= submission.priority <= MOST_PRIORITY:
             problems["priority"] = f"takes a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}"
         if submission.key is not None and not 1 <= len(submission.key) <= LONGEST_KEY:
             problems["Idempotency-Key"] = f"takes 1 to {LONGEST_KEY} characters"
-        if problems:
-            raise Invalid(fields=problems)
-        return workload
+        return problems
 
-    async def _repeated(self, draft: Draft) -> Accepted | None:
-        found = await self._store.repeated(draft.user_id, draft.key or "")
+    async def _repeated(self, user_id: int, submission: Submission) -> Accepted | None:
+        found = await self._store.repeated(user_id, submission.key or "")
         if found is None:
             return None
         task_id, body = found
-        if body != draft.body:
+        if body != _fingerprint(submission):
             raise Invalid(
                 "This idempotency key came with another request before.",
                 fields={"Idempotency-Key": "was used for another request"},
             )
-        task = await self._store.get(draft.user_id, task_id)
+        task = await self._store.get(user_id, task_id)
         return Accepted(task_id, orjson.dumps(document(task)).decode())
 
-    async def _gone(self, draft: Draft) -> Accepted:
-        raise NotFound(f"The key “{draft.key}” is taken, but its task is gone.")
 
-
-def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
+def _fingerprint(submission: Submission) -> bytes:
+    """What tells one request from another under the same key."""
     asked = [
         submission.workload,
         submission.params,
@@ -174,6 +178,10 @@ def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
         submission.priority,
         submission.retry_of,
     ]
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
     return Draft(
         id=new_id(),
         user_id=user_id,
@@ -187,7 +195,5 @@ def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
         run_at=submission.run_at,
         retry_of=submission.retry_of,
         key=submission.key,
-        body=hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
-        if submission.key is not None
-        else None,
+        body=_fingerprint(submission) if submission.key is not None else None,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -84,9 +85,9 @@ class TaskStore:
 
     async def ahead(self, task: Task) -> int:
         """How many due tasks of the same lane a worker would take before `task`."""
-        sql = """SELECT count(*) FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :run_at
+        sql = """SELECT count(*) FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :now
         AND (priority > :priority OR (priority = :priority AND id < :id))"""
-        values = {"lane": task.lane, "run_at": task.run_at, "priority": task.priority, "id": task.id}
+        values = {"lane": task.lane, "now": datetime.now(UTC), "priority": task.priority, "id": task.id}
         return int(await self._db.fetch_val(sql, values))
 
     async def _of(self, user_id: int, condition: str, limit: int) -> list[Task]:
@@ -102,7 +103,7 @@ def _where(user_id: int, chosen: TaskFilter) -> tuple[list[str], dict[str, Any]]
     parts: Sequence[tuple[str, str, Any]] = (
         ("state = :state", "state", chosen.state.value if chosen.state else None),
         ("workload = :workload", "workload", chosen.workload),
-        ("lower(name) LIKE :q ESCAPE '!'", "q", _contains(chosen.q) if chosen.q else None),
+        ("lower(name) LIKE lower(:q) ESCAPE '!'", "q", _contains(chosen.q) if chosen.q else None),
     )
     for condition, name, value in parts:
         if value is not None:
@@ -114,7 +115,7 @@ def _where(user_id: int, chosen: TaskFilter) -> tuple[list[str], dict[str, Any]]
 def _contains(text: str) -> str:
     for special in "!%_":
         text = text.replace(special, f"!{special}")
-    return f"%{text.lower()}%"
+    return f"%{text}%"
 
 
 def _cursor(text: str) -> UUID:

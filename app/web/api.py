@@ -28,10 +28,19 @@ CHUNK: Final = 256 * 1024  # bytes
 async def create_task(request: Request) -> Response:
     """`POST /tasks`."""
     user = await require(request)
-    body = parsed(TaskBody, await read_json(request))
-    key = request.headers.get("idempotency-key")
-    accepted = await resources(request).tasks.submit(user.user_id, Submission(**dict(body), key=key))
-    return _accepted(accepted)
+    sent, key, tasks = await read_json(request), request.headers.get("idempotency-key"), resources(request).tasks
+    try:
+        body = parsed(TaskBody, sent)
+    except Invalid as error:
+        if "workload" in error.fields:
+            raise
+        # What can be read is checked too: one answer names every wrong field.
+        rest = parsed(TaskBody, {name: part for name, part in sent.items() if name not in error.fields})
+        more = await tasks.problems(user.user_id, Submission(**dict(rest), key=key))
+        if "params" in error.fields:  # which were left out, so that nothing is known of them
+            more = {name: text for name, text in more.items() if name in rest.model_fields_set}
+        raise Invalid(fields={**more, **error.fields}) from None
+    return _accepted(await tasks.submit(user.user_id, Submission(**dict(body), key=key)))
 
 
 async def list_tasks(request: Request) -> Response:

@@ -14,7 +14,7 @@ import orjson
 from websockets.asyncio.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.integration.service import Service
+from tests.integration.processes import Service
 
 API: Final = "/api/v1"
 PASSWORD: Final = "a long walk at night"

@@ -10,7 +10,7 @@ import pytest
 from app.db import open_database
 from app.migrate import upgrade
 from app.settings import Settings
-from tests.integration.service import taskline
+from tests.integration.processes import taskline
 from tests.servers import ServerError
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from app.web.calls import CALLS
-from tests.integration.service import Service
+from tests.integration.processes import Service
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "api.md"
 MARK: Final = "=== the next command ==="

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from tests.integration.people import PASSWORD, Person, person
-from tests.integration.service import Service
+from tests.integration.processes import Service
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "events.md"
 SOON: Final = 20.0  # seconds

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from tests.integration.people import listening, person
-from tests.integration.service import Service, taskline
+from tests.integration.processes import Service, taskline
 from tests.servers import PostgreSQL
 
 

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from tests.integration.people import Person, check_history, listening, person
-from tests.integration.service import Service, taskline
+from tests.integration.processes import Service, taskline
 from tests.servers import Redis, free_port
 
 SESSION_ENDED: Final = 4001

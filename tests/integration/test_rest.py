@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from tests.integration.processes import Service
 from tests.integration.rest import API, COUNTDOWN, JSON, Caller, Json, caller, refused
-from tests.integration.service import Service
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -133,7 +133,7 @@ class TestListing:
 
     async def test_filters(self, ada: Caller) -> None:
         done = await ada.ended(await ada.submit(name="100 % done_ness!"))
-        later = await ada.submit(name="Later", run_at="2999-01-01T00:00:00Z")
+        later = await ada.submit(name="Later Ärger 市", run_at="2999-01-01T00:00:00Z")
         for query, expected in [
             ({"state": "queued"}, [later]),
             ({"state": "succeeded"}, [done]),
@@ -142,6 +142,7 @@ class TestListing:
             ({"q": "%"}, [done]),
             ({"q": "e_n"}, [done]),
             ({"q": "!"}, [done]),
+            ({"q": "Ärger 市"}, [later]),
             ({"workload": "csv_profile"}, []),
             ({"workload": "countdown", "state": "", "q": ""}, [later, done]),
         ]:

@@ -7,8 +7,8 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.integration.processes import Service
 from tests.integration.rest import API, Caller, caller, refused
-from tests.integration.service import Service
 
 MOST: Final = 200_000  # bytes of an upload
 TABLE: Final = b"city,people\nOslo,709037\nBergen,291940\nTrondheim,214565\n"

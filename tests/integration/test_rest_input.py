@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.integration.processes import Service
 from tests.integration.rest import API, COUNTDOWN, Caller, caller, refused
-from tests.integration.service import Service
 
 ROOT: Final = Path(__file__).parents[2]
 NEVER: Final = "2999-01-01T00:00:00Z"
@@ -97,8 +97,15 @@ async def test_every_wrong_field_is_named_at_once(ada: Caller) -> None:
         "params": {"seconds": -1, "fail": "x", "other": 1},
         "name": "x" * 201,
         "priority": 101,
+        "run_at": "2999-01-01T00:00:00",
+        "user_id": 1,
     }
-    refused(await ada.ask(body), 422, "seconds", "fail", "other", "name", "priority")
+    params = ("seconds", "fail", "other")
+    refused(await ada.ask(body, key=""), 422, *params, "name", "priority", "run_at", "user_id", "Idempotency-Key")
+    refused(await ada.ask({**body, "params": 1}), 422, "params", "name", "priority", "run_at", "user_id")
+    refused(await ada.ask({**body, "workload": "nothing"}), 422, "workload", "name", "priority", "run_at", "user_id")
+    del body["run_at"], body["user_id"]
+    refused(await ada.ask(body), 422, *params, "name", "priority")
     body = {"workload": 1, "params": 1, "name": 1, "priority": "x", "run_at": "2999-01-01T00:00:00", "other": 1}
     refused(await ada.ask(body), 422, *body)
 
@@ -168,6 +175,16 @@ async def test_another_site_starts_nothing(ada: Caller) -> None:
     for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
         answer = await ada.post(f"{API}/tasks", json=COUNTDOWN, headers=headers)
         refused(answer, 403)
+    assert await count(ada) == 0
+
+
+async def test_a_nul_character_is_refused_by_every_door(ada: Caller) -> None:
+    answer = await ada.post("/tasks", data={"workload": "countdown", "name": "a\0b"})
+    assert answer.status_code == 422
+    for query in ("q=%00", "workload=%00", "state=%00", "cursor=%00"):
+        assert (await ada.get(f"/tasks?{query}", headers={"accept": "text/html"})).status_code in (200, 422)
+    answer = await ada.post(f"{API}/session", json={"username": "a\0", "password": "a\0"})
+    assert answer.status_code in (401, 422)
     assert await count(ada) == 0
 
 

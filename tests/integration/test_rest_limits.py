@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.integration.processes import Service
 from tests.integration.rest import API, COUNTDOWN, caller, refused
-from tests.integration.service import Service
 
 LATER = {**COUNTDOWN, "run_at": "2999-01-01T00:00:00Z"}
 

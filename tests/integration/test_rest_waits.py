@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
+from tests.integration.processes import Service, taskline
 from tests.integration.rest import COUNTDOWN, Caller, Json, caller, refused, until
-from tests.integration.service import Service, taskline
 from tests.servers import PostgreSQL, free_port
 
 ROOT: Final = Path(__file__).parents[2]

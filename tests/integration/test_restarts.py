@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.people import check_history, listening, person
-from tests.integration.service import Service, taskline
+from tests.integration.processes import Service, taskline
 
 
 @pytest.fixture

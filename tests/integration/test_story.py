@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.integration.people import check_history, listening, person
-from tests.integration.service import Service, taskline
+from tests.integration.processes import Service, taskline
 
 CSV = "name,price,bought\n" + "\n".join(f"thing {n},{n % 97 / 7:.2f},2026-0{1 + n % 9}-11" for n in range(2000)) + "\n"
 
