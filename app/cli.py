@@ -85,11 +85,13 @@ async def _dev(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     key = _secret_key(settings)
     listening = listen(settings)
+    _warn_of_islands(settings)
     async with _stopping() as stopping, open_resources(settings, secret_key=key) as resources:
         await serve(listening, resources, stopping)
 
 
 async def _worker(settings: Settings) -> None:
+    _warn_of_islands(settings)
     async with _stopping() as stopping, open_resources(settings) as resources:
         await work(resources, await publish_workloads(settings, resources.catalogue), stopping)
 
@@ -132,6 +134,15 @@ async def _stopping() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _warn_of_islands(settings: Settings) -> None:
+    for name, url in (("QUEUE", settings.queue_url), ("EVENTS", settings.events_url)):
+        if url.startswith("memory:"):
+            log.warning(
+                "TASKLINE_%s_URL is memory://, which reaches no other process: what happens elsewhere is noticed here after up to 5 s",
+                name,
+            )
 
 
 def _spare_the_collector() -> None:

@@ -1,11 +1,13 @@
 """The schema: bring a database up to date, or refuse one that is not."""
 
 import asyncio
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import OperationalError
 
 from app.assets import migrations_dir
 from app.db import Database
@@ -22,9 +24,15 @@ def _config(url: str = "") -> Config:
 
 
 async def upgrade(url: str) -> None:
-    """Run the migrations that the database at `url` lacks. Safe to run again and at the same time from several processes on SQLite's lock or DDL locks."""
-    # Alembic's environment runs its own event loop, so it needs a thread of its own.
-    await asyncio.to_thread(command.upgrade, _config(url), "head")
+    """Run the migrations that the database at `url` lacks; none is fine. Raises `Unavailable`."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        Path(unquote(parts.path).removeprefix("/")).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Alembic's environment runs an event loop of its own, so it needs a thread.
+        await asyncio.to_thread(command.upgrade, _config(url), "head")
+    except (OSError, OperationalError) as error:
+        raise Unavailable(f"The database cannot be migrated ({error}).", hint="Check TASKLINE_DATABASE_URL.") from error
 
 
 async def check(db: Database) -> None:

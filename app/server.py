@@ -11,11 +11,11 @@ import uvicorn
 from app.main import create_app
 from app.resources import Resources
 from app.settings import Settings, SettingsError
+from app.web.live import LARGEST_FRAME
 
 CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
 UNREAD_WITHIN: Final = 40  # seconds that a client may leave bytes unread before its connection is cut
 BACKLOG: Final = 2048  # connections that wait to be taken
-LARGEST_FRAME: Final = 4096  # bytes of a websocket frame from a client
 
 
 def listen(settings: Settings) -> socket.socket:

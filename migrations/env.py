@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+CONNECT_WITHIN = 10  # seconds
+
 
 def _migrate(connection: Connection) -> None:
     context.configure(connection=connection, transaction_per_migration=True)
@@ -15,7 +17,8 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _run() -> None:
-    engine = create_async_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=NullPool)
+    url = context.config.get_main_option("sqlalchemy.url") or ""
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_WITHIN})
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)

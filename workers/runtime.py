@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 POLL: Final = 5.0  # seconds after which an idle lane looks for work by itself
 AFTER_ERROR: Final = 0.5  # seconds before the database is asked again
 MOST_CLAIMED: Final = 100  # tasks in one claim
+HAND_BACK_WITHIN: Final = 15.0  # seconds; more than a database takes to come back from a restart
 MARK_EVERY: Final = 1.0  # seconds
 
 
@@ -86,7 +87,10 @@ class Runtime:
             marking.cancel()
 
     async def drain(self, within: float) -> None:
-        """Let what runs end within so many seconds; hand the rest back to the queue. Call it after `run` has ended."""
+        """Let what runs end within so many seconds; hand the rest back to the queue. Call it after `run` has ended.
+
+        Where the database is away, nothing can be handed back: then the leases end by themselves.
+        """
         if self._attempts:
             log.info("draining: %d tasks have %g s to end", len(self._attempts), within)
             await asyncio.wait(self._attempts, timeout=within)
@@ -94,7 +98,10 @@ class Runtime:
             if not running.ending:
                 running.release()
         if self._attempts:
-            await asyncio.wait(self._attempts)
+            _, left = await asyncio.wait(self._attempts, timeout=HAND_BACK_WITHIN)
+            for attempt in left:
+                attempt.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
         await self._heart.stop()
 
     def heed_cancel(self, task_id: UUID) -> None:

@@ -46,9 +46,23 @@ def test_migrate_writes_the_catalogue_and_may_run_again(settings: dict[str, Any]
     assert "none at work; start one with: taskline worker" in str(caught.value)
 
 
-def test_a_database_that_does_not_answer_is_named(tmp_path: Path, free_port: int) -> None:
-    with pytest.raises(ServerError, match=r"(?s)ended with 1:.*database does not answer"):
-        taskline("serve", database_url=f"postgresql://nobody@127.0.0.1:{free_port}/none", data_dir=str(tmp_path))
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "dev"])
+def test_a_database_that_does_not_answer_is_named(command: str, tmp_path: Path, free_port: int) -> None:
+    with pytest.raises(
+        ServerError, match=r"(?s)ended with 1:.*[Tt]he database (does not answer|cannot be migrated)"
+    ) as caught:
+        taskline(
+            command,
+            database_url=f"postgresql://nobody@127.0.0.1:{free_port}/none",
+            data_dir=str(tmp_path),
+            port="0",
+        )
+    assert "Traceback" not in str(caught.value)
+
+
+def test_migrate_makes_the_data_folder(tmp_path: Path) -> None:
+    taskline("migrate", data_dir=str(tmp_path / "not" / "there yet"))
+    assert (tmp_path / "not" / "there yet" / "taskline.db").exists()
 
 
 def test_wrong_settings_are_all_named_at_once(tmp_path: Path) -> None:
