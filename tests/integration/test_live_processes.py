@@ -178,11 +178,13 @@ async def test_a_redis_that_is_killed_under_load_delays_events_and_loses_none(
             check_history(listener.events, tasks)
         record_property("seconds", late := time.monotonic() - began)
         assert late < RECHECK + 1
-        # And they are told again, not only found.
-        began = time.monotonic()
-        more = await submit(who, first, 1)
-        await there.until_ended(more)
-        assert time.monotonic() - began < 2
+        # And they are told again, not only found, once each process has noticed that Redis is back.
+        async with asyncio.timeout(15):
+            told = False
+            while not told:
+                began = time.monotonic()
+                await there.until_ended(await submit(who, first, 1))
+                told = time.monotonic() - began < 1
 
 
 async def test_an_idle_socket_costs_little(record_property: Any) -> None:
