@@ -15,7 +15,7 @@ from app.catalogue import Workload
 from app.errors import NotFound
 from app.tasks.model import Task
 from app.web import forms
-from app.web.api import chunks_of
+from app.web.api import chunks_of, media_type_of
 
 _NEVER_RAN: Final = "No worker is running: it starts as soon as one is."
 
@@ -145,9 +145,7 @@ async def file_names(
 
 
 async def _store(upload: UploadFile, user_id: int, files: Files) -> str:
-    saved = await files.save(
-        user_id, upload.filename or "", upload.content_type or "application/octet-stream", chunks_of(upload)
-    )
+    saved = await files.save(user_id, upload.filename or "", media_type_of(upload), chunks_of(upload))
     return str(saved.id)
 
 
