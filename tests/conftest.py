@@ -76,6 +76,12 @@ def fresh_sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'taskline.db'}"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database for one test, of either kind in turn."""
+    return str(request.getfixturevalue("fresh_sqlite_url" if request.param == "sqlite" else "fresh_database_url"))
+
+
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> Path:
     """The browser, for Playwright's `executable_path`; it needs `--no-sandbox` where root runs it."""

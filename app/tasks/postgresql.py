@@ -8,12 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-import orjson
-
 from app.db import PostgresDatabase
 from app.tasks.document import CARD
 from app.tasks.model import LEASE, Claim, Draft, Ending, Event, Mark
 from app.tasks.retry import LOST_ERROR, MOST_LOST
+from app.tasks.rows import claim_of
 
 _SPECIAL: Final = {"progress": "json_build_object('fraction', t.progress, 'message', t.message)"}
 _FIELDS: Final = ", ".join(f"'{name}', {_SPECIAL.get(name, 't.' + name)}" for name in CARD)
@@ -151,20 +150,7 @@ class PostgresMoves:
     async def claim(self, worker: UUID, lane: str, able: Mapping[str, int], limit: int) -> Sequence[Claim]:
         token = uuid4()
         rows = await self._db.hot(CLAIM, worker, lane, list(able), list(able.values()), limit, token)
-        return [
-            Claim(
-                id=row["task_id"],
-                user_id=row["user_id"],
-                workload=row["workload"],
-                version=row["version"],
-                attempt=row["attempt"],
-                max_attempts=row["max_attempts"],
-                params=orjson.loads(row["params"]),
-                token=token,
-                event=_event(row),
-            )
-            for row in rows
-        ]
+        return [claim_of(row, token, _event(row)) for row in rows]
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
         rows = await self._db.hot(

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from app.db import Row, moment
-from app.tasks.model import Event, Task
+from app.tasks.model import Claim, Event, Task
 from app.tasks.states import State
 
 CARD_COLUMNS: Final = """id, user_id, name, workload, version, lane, state, attempt, max_attempts, priority, progress, message, summary, error, retry_of,
@@ -44,6 +44,21 @@ def task_of(row: Row) -> Task:
         result=_json(row, "result"),
         artifacts=tuple(_artifact(row["id"], item) for item in _json(row, "artifacts") or ()),
         log=tuple(_json(row, "log") or ()),
+    )
+
+
+def claim_of(row: Row, token: UUID, event: Event) -> Claim:
+    """A claim from the row that was moved, and the event that tells of it."""
+    return Claim(
+        id=event.task_id,
+        user_id=event.user_id,
+        workload=row["workload"],
+        version=row["version"],
+        attempt=row["attempt"],
+        max_attempts=row["max_attempts"],
+        params=orjson.loads(row["params"]),
+        token=token,
+        event=event,
     )
 
 

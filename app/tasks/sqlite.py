@@ -16,6 +16,7 @@ from app.errors import Unstorable
 from app.tasks.document import CARD
 from app.tasks.model import LEASE, Claim, Draft, Ending, Event, Mark
 from app.tasks.retry import LONGEST, LOST_ERROR, MOST_LOST
+from app.tasks.rows import claim_of
 
 _SPECIAL: Final = {"progress": "json_object('fraction', t.progress, 'message', t.message)", "error": "json(t.error)"}
 _FIELDS: Final = ", ".join(f"'{name}', {_SPECIAL.get(name, 't.' + name)}" for name in CARD)
@@ -99,20 +100,8 @@ class SqliteMoves:
                 CLAIM, token, worker, now, now + timedelta(seconds=LEASE), lane, orjson.dumps(able).decode(), limit
             )
             events = {event.task_id: event for event in await self._append(rows, now, lambda _: "task.started")}
-        return [
-            Claim(
-                id=UUID(row["id"]),
-                user_id=row["user_id"],
-                workload=row["workload"],
-                version=row["version"],
-                attempt=row["attempt"],
-                max_attempts=row["max_attempts"],
-                params=orjson.loads(row["params"]),
-                token=token,
-                event=events[UUID(row["id"])],
-            )
-            for row in sorted(rows, key=lambda row: (-row["priority"], row["rank"], row["id"]))
-        ]
+        best = sorted(rows, key=lambda row: (-row["priority"], row["rank"], row["id"]))
+        return [claim_of(row, token, events[UUID(row["id"])]) for row in best]
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
         now = _now()

@@ -16,10 +16,9 @@ from app.tasks.states import State
 from tests.contracts.task_databases import Tasks, draft, ending, task_database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def tasks(request: pytest.FixtureRequest) -> AsyncIterator[Tasks]:
-    url = request.getfixturevalue("fresh_sqlite_url" if request.param == "sqlite" else "fresh_database_url")
-    async with task_database(url) as made:
+@pytest.fixture
+async def tasks(database_url: str) -> AsyncIterator[Tasks]:
+    async with task_database(database_url) as made:
         yield made
 
 

@@ -14,10 +14,9 @@ from tests.integration.processes import taskline
 from tests.servers import ServerError
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    url = request.getfixturevalue("fresh_sqlite_url" if request.param == "sqlite" else "fresh_database_url")
-    return {"database_url": url, "data_dir": str(tmp_path)}
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> dict[str, Any]:
+    return {"database_url": database_url, "data_dir": str(tmp_path)}
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])

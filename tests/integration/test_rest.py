@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.integration.processes import Service
-from tests.integration.rest import API, COUNTDOWN, JSON, Caller, Json, caller, refused
+from tests.integration.rest import API, COUNTDOWN, JSON, Caller, Json, refused
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -22,18 +22,6 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
         yield one
     finally:
         one.close()
-
-
-@pytest.fixture
-async def ada(service: Service) -> AsyncIterator[Caller]:
-    async with caller(service) as one:
-        yield one
-
-
-@pytest.fixture
-async def bob(service: Service) -> AsyncIterator[Caller]:
-    async with caller(service) as one:
-        yield one
 
 
 class TestStarting:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.integration.processes import Service
-from tests.integration.rest import API, Caller, caller, refused
+from tests.integration.rest import API, Caller, refused
 
 MOST: Final = 200_000  # bytes of an upload
 TABLE: Final = b"city,people\nOslo,709037\nBergen,291940\nTrondheim,214565\n"
@@ -24,18 +24,6 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
         yield one
     finally:
         one.close()
-
-
-@pytest.fixture
-async def ada(service: Service) -> AsyncIterator[Caller]:
-    async with caller(service) as one:
-        yield one
-
-
-@pytest.fixture
-async def bob(service: Service) -> AsyncIterator[Caller]:
-    async with caller(service) as one:
-        yield one
 
 
 async def upload(

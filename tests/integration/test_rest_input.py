@@ -1,7 +1,7 @@
 """What clients may send to start a task, and all that they may not, against the running service on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.processes import Service
-from tests.integration.rest import API, COUNTDOWN, Caller, caller, refused
+from tests.integration.rest import API, COUNTDOWN, Caller, refused
 
 ROOT: Final = Path(__file__).parents[2]
 NEVER: Final = "2999-01-01T00:00:00Z"
@@ -29,12 +29,6 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
             yield one
         finally:
             one.close()
-
-
-@pytest.fixture
-async def ada(service: Service) -> AsyncIterator[Caller]:
-    async with caller(service) as one:
-        yield one
 
 
 async def count(ada: Caller) -> int:

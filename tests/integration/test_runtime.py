@@ -81,10 +81,9 @@ class Bench:
         await self.runtime.drain(within)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    url = request.getfixturevalue("fresh_sqlite_url" if request.param == "sqlite" else "fresh_database_url")
-    async with task_database(url) as tasks:
+@pytest.fixture
+async def bench(database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with task_database(database_url) as tasks:
         await tasks.user(ADA)
         described = await describe([BUILT_IN])
         execution = Execution(described)
@@ -106,7 +105,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
         @contextlib.asynccontextmanager
         async def contact() -> AsyncIterator[Contact]:
-            async with task_database(url) as of_heart:
+            async with task_database(database_url) as of_heart:
                 yield Contact(of_heart.moves, Catalogue(of_heart.db))
 
         runtime = Runtime(

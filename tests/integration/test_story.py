@@ -66,17 +66,11 @@ def events(request: pytest.FixtureRequest) -> str:
     return "memory://" if request.param == "memory" else str(request.getfixturevalue("redis_url"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> str:
-    """An empty database's URL."""
-    return str(request.getfixturevalue("fresh_sqlite_url" if request.param == "sqlite" else "fresh_database_url"))
-
-
 @pytest.fixture
-def deployment(queue: str, events: str, database: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(queue: str, events: str, database_url: str, tmp_path: Path) -> Iterator[Deployment]:
     with contextlib.ExitStack() as stack:
         name = f"t{abs(hash(tmp_path)) % 10**9}"
-        yield deploy(stack, queue=queue, events=events, database=database, folder=tmp_path, deployment=name)
+        yield deploy(stack, queue=queue, events=events, database=database_url, folder=tmp_path, deployment=name)
 
 
 async def test_each_hears_of_exactly_their_own_tasks(deployment: Deployment) -> None:
