@@ -20,7 +20,7 @@ from tests.servers import RabbitMQ as RabbitMQServer
 from tests.servers import Redis as RedisServer
 from tests.servers import Server, free_port
 
-FAST = 0.2  # seconds that a call may take which is to fail at once
+FAST = 1.0  # seconds that a call may take which is to fail at once, on a busy machine too; one that waits takes 5
 
 
 def ids(number: int) -> list[UUID]:
@@ -363,7 +363,7 @@ async def test_a_killed_broker(mortal: tuple[Server, Broker], deployment: str) -
         for _ in range(20):
             with pytest.raises(Unavailable):
                 await queue.wake("light", ids(1))
-        assert time.monotonic() - began < FAST * 5
+        assert time.monotonic() - began < FAST * 3
         for call in (queue.ping(), queue.depth("light")):
             with pytest.raises(Unavailable):
                 await call
