@@ -149,11 +149,6 @@ class Settings(BaseModel):
         return settings
 
     @property
-    def secure(self) -> bool:
-        """Whether browsers reach the service by https."""
-        return (self.public_url or "").startswith("https://")
-
-    @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         try:

@@ -106,18 +106,17 @@ class PostgresDatabase(Database):
         return False  # others may work on other hosts
 
     async def hot(self, sql: str, *args: Any) -> Sequence[Any]:
-        for tried in range(1, DEADLOCK_TRIES + 1):
+        for _ in range(DEADLOCK_TRIES):
             try:
                 with _unavailable():
                     async with self._connection() as connection:
                         rows: Sequence[Any] = await connection.raw_connection.fetch(sql, *args)
                         return rows
-            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-                if tried == DEADLOCK_TRIES:
-                    raise
-            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError) as error:
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+                log.info("a statement is tried again: %s", type(error).__name__)
+            except (asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError) as error:
                 raise Unstorable from error
-        raise AssertionError("unreachable")
+        raise Unavailable(f"The database did not find an order for this in {DEADLOCK_TRIES} tries.")
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ async def test_without_the_database_the_process_lives_but_is_not_ready(
     try:
         await asyncio.to_thread(service.start)
         async with httpx.AsyncClient(base_url=service.url, timeout=20) as http:
+            assert "TASKLINE_QUEUE_URL is memory://, which reaches no other process" in service.said()
             assert (await http.get("/readyz")).json() == {
                 "ready": True,
                 "parts": {"database": "ok", "queue": "ok", "events": "ok"},

@@ -42,6 +42,15 @@ def stored(service: Service) -> set[Path]:
     return {path for path in (service.data_dir / "files").rglob("*") if path.is_file()}
 
 
+async def test_deleting_a_task_removes_its_files(ada: Caller, service: Service) -> None:
+    file = (await upload(ada)).json()
+    before = stored(service)
+    task = await ada.ended(await ada.submit({"workload": "csv_profile", "params": {"file": file["id"]}}))
+    assert len(stored(service) - before) == 2
+    assert (await ada.delete(task["links"]["self"])).status_code == 204
+    assert stored(service) == before, "the upload stays: another task may use it"
+
+
 async def test_from_a_file_to_its_report(ada: Caller, bob: Caller) -> None:
     answer = await upload(ada)
     file = answer.json()

@@ -157,6 +157,20 @@ async def test_drain_hands_back_what_does_not_end_in_time(bench: Bench) -> None:
     assert bench.lane.free == bench.lane.slots
 
 
+async def test_drain_ends_without_the_database_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_id = await bench.countdown(600)
+
+    async def gone(*_: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr("workers.runtime.HAND_BACK_WITHIN", 0.2)
+    monkeypatch.setattr(bench.runtime._endings, "_finish", gone)
+    async with asyncio.timeout(10):
+        await bench.stop(0)
+    assert (await bench.tasks.store.get(ADA, task_id)).state is State.RUNNING, "its lease gives it to another worker"
+    assert bench.lane.free == bench.lane.slots
+
+
 async def test_drain_lets_end_what_does(bench: Bench) -> None:
     task_id = await bench.countdown(0.3)
     await bench.stop(10)
