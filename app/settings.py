@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 PREFIX = "TASKLINE_"
 SHORTEST_KEY = 32  # characters
@@ -92,6 +101,33 @@ class Settings(BaseModel):
     drain_seconds: float = Field(
         20, ge=0, le=3600, description="How long a stopping worker lets running tasks end before it hands them back."
     )
+    lease_seconds: float = Field(
+        10,
+        ge=1,
+        le=3600,
+        description="How long a claim holds without a heartbeat: a dead worker's tasks start again after that.",
+    )
+    heartbeat_seconds: float = Field(
+        2.5,
+        ge=0.1,
+        le=600,
+        description="How often a worker extends the leases of what it runs; at most a third of a lease.",
+    )
+    sweep_seconds: float = Field(
+        1,
+        ge=0.05,
+        le=600,
+        description="How often a worker looks for ended leases and for due tasks that nobody was told of.",
+    )
+    poll_seconds: float = Field(
+        5, ge=0.05, le=600, description="After how long without a wake-up an idle worker looks for work by itself."
+    )
+    events_kept_days: float = Field(
+        90,
+        gt=0,
+        le=36_500,
+        description="How long events can be replayed; a client that was away for longer starts anew.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of the log lines.")
     database_pool: int = Field(10, ge=2, le=100, description="Most connections of a process to PostgreSQL.")
     limit_sign_ups: Rate = Field("20/minute", description="Sign-ups of a client address.")
@@ -100,6 +136,16 @@ class Settings(BaseModel):
     limit_upload: int = Field(1 << 30, ge=1, description="Bytes of one uploaded file.")
     limit_waiting: int = Field(10_000, ge=1, description="Waiting tasks of a user.")
     limit_requests: Rate = Field("60000/minute", description="API requests of a user.")
+
+    @field_validator("heartbeat_seconds")
+    @classmethod
+    def _in_time(cls, value: float, others: ValidationInfo) -> float:
+        lease = others.data.get("lease_seconds")
+        if lease is not None and value > lease / 3:
+            raise ValueError(
+                f"takes a third of LEASE_SECONDS at most, {lease / 3:g}: two lost heartbeats must not end a lease"
+            )
+        return value
 
     @classmethod
     def unknown(cls, environ: Mapping[str, str]) -> list[str]:

@@ -30,6 +30,7 @@ def test_port_is_read_where_taskline_port_is_not_set() -> None:
         ("TASKLINE_DATABASE_URL", "mysql://x", "sqlite:// or postgresql://"),
         ("TASKLINE_LIMIT_SIGN_INS", "often", "20/minute"),
         ("TASKLINE_PUBLIC_URL", "taskline.example", "https://taskline.example"),
+        ("TASKLINE_HEARTBEAT_SECONDS", "5", "a third of LEASE_SECONDS"),
         ("TASKLINE_LOG_LEVEL", "loud", "'debug', 'info'"),
     ],
 )
