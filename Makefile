@@ -9,7 +9,7 @@ export TASKLINE_DATA_DIR ?= .data
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
-.PHONY: help run test check servers requirements clean
+.PHONY: help run test faults faults-slow soak check servers requirements clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -20,11 +20,26 @@ help: ## List these commands
 run: $(INSTALLED) ## Start Taskline on http://127.0.0.1:8000 (PORT=9000 changes the port); data in .data
 	@exec $(BIN)/taskline dev
 
+# Most of what the tests do is wait for processes to start, to die and to be missed: three at a time keep two cores busy.
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile
+
 test: check ## Run every check and test, on real servers and a real browser
 	@echo "Servers and browser for the tests"
 	@$(BIN)/python -m tests.servers install
 	@echo "Tests"
-	@$(BIN)/pytest
+	@$(PYTEST)
+
+faults: $(INSTALLED_DEV) ## Break every part in turn and prove that nothing is lost (FAULTS_REPORT=file keeps the recovery times)
+	@$(BIN)/python -m tests.servers install
+	@$(PYTEST) tests/faults
+
+faults-slow: $(INSTALLED_DEV) ## The same with the timing of a usual installation, instead of a quick one
+	@$(BIN)/python -m tests.servers install
+	@FAULTS_PACE=default $(PYTEST) tests/faults
+
+soak: $(INSTALLED_DEV) ## Random faults under load for MINUTES (10), then the ledger; SEED=… plays the same faults again
+	@$(BIN)/python -m tests.servers install
+	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 check: $(INSTALLED_DEV) ## Run the quick checks only: lint, format, types, import rules
 	@echo "Lint and format"

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import orjson
 
-from app.db import Database, Row, moment
+from app.db import NOW, Database, Row, moment
 
 FRESH: Final = 2.0  # seconds that an answer is kept in this process
-ALIVE: Final = timedelta(seconds=30)  # a worker that was not seen for longer counts as gone
+FORGOTTEN: Final = timedelta(hours=1)  # a worker that was not seen for longer leaves the list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,11 @@ class Worker:
 
 
 class Catalogue:
-    """Reads are kept for two seconds: submits ask for a workload each."""
+    """Reads are kept for two seconds: submits ask for a workload each. A worker that was not seen for `alive` seconds counts as gone."""
 
-    def __init__(self, db: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, db: Database, *, alive: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._db = db
+        self._alive = timedelta(seconds=alive)
         self._clock = clock
         self._workloads: tuple[float, dict[str, Workload]] = (float("-inf"), {})
         self._workers: tuple[float, list[Worker]] = (float("-inf"), [])
@@ -66,11 +67,9 @@ class Catalogue:
     async def workers(self) -> list[Worker]:
         """The workers that are alive."""
         read_at, workers = self._workers
-        if self._clock() - read_at > FRESH:
-            rows = await self._db.fetch_all(
-                "SELECT * FROM workers WHERE last_seen_at > :since", {"since": datetime.now(UTC) - ALIVE}
-            )
-            workers = [_worker(row) for row in rows]
+        if not workers or self._clock() - read_at > FRESH:  # the first one is seen at once
+            rows = await self._db.fetch_all(f"SELECT workers.*, {NOW} AS now FROM workers")
+            workers = [_worker(row) for row in rows if _unseen_for(row) < self._alive]
             self._workers = self._clock(), workers
         return workers
 
@@ -90,15 +89,19 @@ class Catalogue:
         self._workloads = float("-inf"), {}
 
     async def beat(self, worker: Worker) -> None:
-        """Say that a worker is alive, and forget those that were not seen for an hour."""
-        sql = """INSERT INTO workers (id, host, pid, version, started_at, last_seen_at, workloads, slots)
-        VALUES (:id, :host, :pid, :version, :started_at, :last_seen_at, :workloads, :slots)
+        """Say that a worker is alive, at this moment of the database's clock: its own may be wrong."""
+        sql = f"""INSERT INTO workers (id, host, pid, version, started_at, last_seen_at, workloads, slots)
+        VALUES (:id, :host, :pid, :version, :started_at, {NOW}, :workloads, :slots)
         ON CONFLICT (id) DO UPDATE SET last_seen_at = excluded.last_seen_at"""
-        values = {name: getattr(worker, name) for name in Worker.__slots__}
+        values = {name: getattr(worker, name) for name in Worker.__slots__ if name != "last_seen_at"}
         await self._db.execute(sql, {**values, "workloads": _text(worker.workloads), "slots": _text(worker.slots)})
-        await self._db.execute(
-            "DELETE FROM workers WHERE last_seen_at < :long_ago", {"long_ago": worker.last_seen_at - timedelta(hours=1)}
-        )
+
+    async def forget_gone(self) -> None:
+        """Take off the list what has not been seen for an hour."""
+        rows = await self._db.fetch_all(f"SELECT id, last_seen_at, {NOW} AS now FROM workers")
+        for row in rows:
+            if _unseen_for(row) > FORGOTTEN:
+                await self.leave(UUID(str(row["id"])))
 
     async def leave(self, worker_id: UUID) -> None:
         """Take a worker that stops off the list."""
@@ -133,6 +136,10 @@ def _worker(row: Row) -> Worker:
         workloads=orjson.loads(row["workloads"]),
         slots=orjson.loads(row["slots"]),
     )
+
+
+def _unseen_for(row: Row) -> timedelta:
+    return moment(row["now"]) - moment(row["last_seen_at"])
 
 
 def _text(value: Mapping[str, Any]) -> str:

@@ -16,12 +16,13 @@ import uvloop
 
 from app.catalogue import Catalogue
 from app.errors import TasklineError, Unavailable
-from app.migrate import upgrade
+from app.migrate import check, upgrade
 from app.ops.doctor import examine
 from app.ops.logs import set_up_logs
 from app.resources import connected, open_resources
 from app.server import listen, serve
 from app.settings import Settings, SettingsError
+from app.tasks.log import TaskLog
 from app.version import VERSION
 from workers.main import publish_workloads, work
 
@@ -32,6 +33,7 @@ HELP: Final = {
     "serve": "the web process",
     "worker": "a worker process",
     "migrate": "bring the database up to date, and write the catalogue of workloads",
+    "restored": "say that the database came from a backup: every page and program that follows events starts anew",
     "doctor": "ask every part whether it works, and say what to do where it does not",
     "settings": "show every setting, its value and what it takes",
 }
@@ -99,8 +101,15 @@ async def _worker(settings: Settings) -> None:
 async def _migrate(settings: Settings) -> None:
     await upgrade(settings.database_url)
     async with connected(settings) as db:
-        await publish_workloads(settings, Catalogue(db))
+        await publish_workloads(settings, Catalogue(db, alive=settings.lease_seconds))
     log.info("the database is up to date")
+
+
+async def _restored(settings: Settings) -> None:
+    async with connected(settings) as db:
+        await check(db)
+        await TaskLog(db).begin_epoch()
+    log.info("a new epoch has begun; processes that run notice it within 5 s")
 
 
 async def _doctor(settings: Settings) -> None:
@@ -112,7 +121,14 @@ async def _doctor(settings: Settings) -> None:
         raise Unavailable("Some parts need attention.")
 
 
-RUN: Final = {"dev": _dev, "serve": _serve, "worker": _worker, "migrate": _migrate, "doctor": _doctor}
+RUN: Final = {
+    "dev": _dev,
+    "serve": _serve,
+    "worker": _worker,
+    "migrate": _migrate,
+    "restored": _restored,
+    "doctor": _doctor,
+}
 
 
 @contextlib.asynccontextmanager

@@ -66,5 +66,5 @@ class Unavailable(TasklineError):
     """A part of the service does not answer; nothing was lost, try again."""
 
 
-class OutOfDate(TasklineError):
+class OutOfDate(Unavailable):
     """The database schema is not the one this version needs; run `taskline migrate`."""

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from app import assets
+from app.ops.monitor import Monitor
 from app.resources import Resources
 from app.version import VERSION
 from app.web.errors import HANDLERS
@@ -25,7 +26,7 @@ def create_app(resources: Resources) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with app.state.sockets.watching():
+        async with app.state.sockets.watching(), app.state.monitor.watching():
             yield
 
     app = Starlette(
@@ -36,6 +37,9 @@ def create_app(resources: Resources) -> Starlette:
     )
     app.state.resources = resources
     app.state.sockets = Sockets(resources.sessions, resources.fanout, most=settings.limit_sockets)
+    app.state.monitor = Monitor(
+        {"database": resources.db.ping, "queue": resources.queue.ping, "events": resources.fanout.check}
+    )
     app.state.static = static
     app.state.templates = open_templates(assets.templates_dir(), static, version=VERSION)
     app.state.openapi = openapi()

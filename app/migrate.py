@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.assets import migrations_dir
 from app.db import Database
@@ -33,6 +33,13 @@ async def upgrade(url: str) -> None:
         await asyncio.to_thread(command.upgrade, _config(url), "head")
     except (OSError, OperationalError) as error:
         raise Unavailable(f"The database cannot be migrated ({error}).", hint="Check TASKLINE_DATABASE_URL.") from error
+    except DBAPIError as error:
+        if "lock timeout" not in str(error):
+            raise
+        raise Unavailable(
+            "The database cannot be migrated now: something else holds a table, such as a backup.",
+            hint="Run it again in a moment; what is done already is not done again.",
+        ) from error
 
 
 async def check(db: Database) -> None:
@@ -40,9 +47,7 @@ async def check(db: Database) -> None:
     head = ScriptDirectory.from_config(_config()).get_current_head()
     try:
         current = await db.fetch_val("SELECT version_num FROM alembic_version")
-    except Unavailable:
-        raise
-    except Exception as error:
+    except OutOfDate as error:
         raise OutOfDate(hint="The database is empty. Run: taskline migrate") from error
     if current != head:
         raise OutOfDate(

@@ -71,15 +71,16 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
         queue = open_queue(settings.queue_url, deployment=settings.deployment)
         await queue.open()
         stack.push_async_callback(queue.close)
+        db.on_other_server = fanout.history.doubt
         hub = Hub(log_of_events, fanout)
         await hub.open()
         stack.push_async_callback(hub.close)
 
-        moves = moves_on(db)
+        moves = moves_on(db, lease=settings.lease_seconds)
         outbox = Outbox(fanout, queue, hub)
         stack.push_async_callback(outbox.drained)
         store = TaskStore(db, log_of_events)
-        catalogue = Catalogue(db)
+        catalogue = Catalogue(db, alive=settings.lease_seconds)
         artifacts = ArtifactStore(settings.artifacts_url)
         files = Files(db, artifacts, most=settings.limit_upload)
 
@@ -136,12 +137,12 @@ async def connected(settings: Settings, *, pool: int | None = None) -> AsyncIter
         await db.disconnect()
 
 
-def moves_on(db: Any) -> Moves:
-    """The moves in the dialect of `db`."""
+def moves_on(db: Any, *, lease: float) -> Moves:
+    """The moves in the dialect of `db`. `lease`: seconds that a claim holds without a heartbeat."""
     match db:
         case PostgresDatabase():
-            return PostgresMoves(db)
+            return PostgresMoves(db, lease=lease)
         case SqliteDatabase():
-            return SqliteMoves(db)
+            return SqliteMoves(db, lease=lease)
         case _:
             raise TypeError(type(db))

@@ -8,11 +8,26 @@ export function connection(store, live) {
   const { dataset } = document.documentElement;
   const dot = document.querySelector("[data-live]");
   const banner = document.querySelector("[data-banner]");
+  const [box] = banner.children;
+  const lost = banner.querySelector("[data-lost]");
+  const button = banner.querySelector("[data-reconnect]");
+  const parts = [...banner.querySelectorAll("[data-away-part]")];
   let known = new Date();
   const say = (conn, word) => {
     dataset.conn = conn;
     dot.firstElementChild.textContent = word;
-    banner.hidden = conn === "up";
+    show();
+  };
+  // Without a connection only the database is known of: it refuses every new one.
+  const show = () => {
+    const off = dataset.conn === "down";
+    const { down } = store.state;
+    const said = down.includes("database") ? ["database"] : off ? [] : down;
+    for (const part of parts) part.hidden = !said.includes(part.dataset.awayPart);
+    lost.hidden = !off || said.length > 0;
+    button.hidden = !off;
+    box.hidden = !off && said.length === 0;
+    banner.toggleAttribute("data-shown", !box.hidden);
   };
   const down = () => {
     banner.querySelector("[data-known]").textContent = clock(known);
@@ -20,11 +35,12 @@ export function connection(store, live) {
   };
   let timer = setTimeout(down, PATIENCE);
   dot.hidden = false;
-  banner.querySelector("[data-reconnect]").addEventListener("click", () => live.now());
-  store.subscribe(({ conn }, before) => {
-    if (conn === before.conn) return;
+  button.addEventListener("click", () => live.now());
+  store.subscribe((state, before) => {
+    if (state.down !== before.down) show();
+    if (state.conn === before.conn) return;
     clearTimeout(timer);
-    if (conn === "up") return say("up", "Live");
+    if (state.conn === "up") return say("up", "Live");
     known = new Date();
     timer = setTimeout(down, PATIENCE);
   });

@@ -67,7 +67,8 @@ export function tasks(store) {
   if (!button) return;
   const rows = new Map([...document.querySelectorAll("[data-list] > li")].map((row) => [row.dataset.task, row]));
   const unseen = new Set();
-  store.subscribe((state) => {
+  store.subscribe((state, before) => {
+    if (state.resets !== before.resets) return location.reload(); // the list is of what was before
     for (const [id, row] of rows) {
       const card = state.tasks[id];
       if (card && row.card !== card) fillEnded(row, card);

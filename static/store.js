@@ -8,6 +8,8 @@ export const EMPTY = Object.freeze({
   tasks: {}, // id: card
   waits: {}, // id: why it has not started
   conn: "idle", // idle, up, down
+  down: [], // parts of the service that do not answer
+  resets: 0, // how often what was known was replaced as a whole
   caughtUp: null, // events up to this seq had happened before the connection (again) stood
   news: [], // events of this step that people should hear of: {type, seq, task, missed}
   away: 0, // tasks that ended while the connection was down
@@ -54,8 +56,10 @@ function frame(state, message) {
         epoch: state.epoch ?? message.epoch,
         seq: state.seq ?? message.seq,
       };
+    case "status":
+      return { ...state, down: message.down };
     case "reset":
-      return { ...state, epoch: message.epoch, seq: message.seq, caughtUp: message.seq, tasks: keyed(message.tasks), waits: {} };
+      return { ...state, resets: state.resets + 1, epoch: message.epoch, seq: message.seq, caughtUp: message.seq, tasks: keyed(message.tasks), waits: {} };
     case "task.progress": {
       const card = state.tasks[message.task_id];
       // Progress of an earlier attempt, or after the end, comes late and says nothing.

@@ -11,8 +11,10 @@ export function taskPage(store) {
   if (!page) return null;
   const id = page.dataset.pageTask;
   const bar = page.querySelector(".task[data-task]");
-  store.subscribe((state) => {
+  store.subscribe((state, before) => {
     const card = state.tasks[id];
+    // What replaced all that was known does not hold it: it ended long ago, or was never there.
+    if (bar && !card && state.resets !== before.resets) return location.reload();
     if (bar && card && ended(card)) {
       keepToast(card);
       return location.reload();

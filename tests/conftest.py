@@ -3,18 +3,19 @@
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 
+from tests.faults.recovery import RECORDED, table
 from tests.servers import STARTED, PostgreSQL, RabbitMQ, Redis
 from tests.servers import free_port as find_free_port
 from tests.servers.pool import Pool
 from tests.servers.programs import find, program
 
 POOL: Final = pytest.StashKey[Pool]()
-BROWSER: Final = pytest.StashKey[Path]()
+RAN_ON: Final = pytest.StashKey[set[str]]()  # names with versions
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +86,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> Path:
     """The browser, for Playwright's `executable_path`; it needs `--no-sandbox` where root runs it."""
-    request.config.stash[BROWSER] = browser = program("chromium")
+    browser = program("chromium")
+    said = subprocess.run([browser, "--version"], capture_output=True, text=True, check=True).stdout
+    request.config.stash[RAN_ON].add(" ".join(said.split()[:2]))
     return browser
 
 
@@ -97,6 +100,9 @@ def free_port() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[POOL] = Pool()
+    config.stash[RAN_ON] = set()
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_SideBySide(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -105,9 +111,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """RabbitMQ takes seconds to start: let it start while the first tests run."""
-    wanted = any("rabbitmq" in item.fixturenames for item in session.items if isinstance(item, pytest.Function))
+    wanted = any(_on_rabbitmq(item) for item in session.items if isinstance(item, pytest.Function))
     if wanted and not session.config.option.collectonly and find("rabbitmq-server"):
         session.config.stash[POOL].launch(RabbitMQ)
+
+
+def _on_rabbitmq(item: pytest.Function) -> bool:
+    """Whether the test needs the server, by a fixture or, as the choice of a backend, by a parameter."""
+    chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "rabbitmq" in item.fixturenames or any(value == "rabbitmq" for value in chosen)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -125,19 +137,37 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.config.stash[POOL].mark()
 
 
+class _SideBySide:
+    """What the processes of a parallel run tell the one that reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """pytest-xdist: a process has ended."""
+        told = getattr(node, "workeroutput", {})
+        self._config.stash[RAN_ON].update(told.get("ran_on", ()))
+        RECORDED.extend(map(tuple, told.get("recoveries", ())))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A skipped test proves nothing, so it fails the run."""
+    ran_on = session.config.stash[RAN_ON]
+    ran_on.update(f"{name} {version}" for name, version in STARTED.items())
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["ran_on"] = sorted(ran_on)
+        told["recoveries"] = RECORDED
     if _skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    ran_on = [f"{name} {version}" for name, version in STARTED.items()]
-    if browser := config.stash.get(BROWSER, None):
-        said = subprocess.run([browser, "--version"], capture_output=True, text=True, check=True).stdout
-        ran_on.append(" ".join(said.split()[:2]))
+    ran_on = config.stash[RAN_ON]
+    if recoveries := table():
+        terminalreporter.write_sep("-", "recovery times")
+        terminalreporter.write_line("\n".join(recoveries))
     terminalreporter.write_sep("-", "real servers")
-    terminalreporter.write_line(f"Ran on: {', '.join(ran_on) or 'none was asked for'}")
+    terminalreporter.write_line(f"Ran on: {', '.join(sorted(ran_on)) or 'none was asked for'}")
     if skipped := _skipped(config):
         terminalreporter.write_line(f"Failed: {skipped} skipped; a test that cannot run is a failure here", red=True)
 

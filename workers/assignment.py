@@ -23,7 +23,11 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One claimed attempt. `files` holds every file that the params name, by id. `folder` belongs to this attempt alone; it is made when it is needed."""
+    """One claimed attempt.
+
+    `files` holds every file that the params name, by id. `folder` belongs to this attempt alone; it is made when it is needed. `apart`: in a process of its
+    own, whatever the workload's mode, since it may be what killed an earlier worker.
+    """
 
     task_id: UUID
     attempt: int
@@ -34,6 +38,7 @@ class Assignment:
     params: dict[str, Any]
     files: Mapping[str, LocalFile]
     folder: Path
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +63,19 @@ class LogLine:
 class Problem(TypedDict):
     """Why an attempt did not succeed, in the words that its owner reads."""
 
-    kind: Literal["error", "timeout", "rejected"]
+    kind: Literal["error", "timeout", "lost", "rejected"]
     message: str
     hint: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended. `retry_after` in seconds; None leaves the delay to the caller. `result` is the JSON of `taskline.results.Result`."""
+    """How an attempt ended. `retry_after` in seconds; None leaves the delay to the caller. `result` is the JSON of `taskline.results.Result`.
 
-    kind: Literal["succeeded", "retry", "failed", "cancelled"]
+    "retry" and "crashed" (its process died) ask for another attempt where there are any left; "withdrawn" is nobody's fault: the worker ended it.
+    """
+
+    kind: Literal["succeeded", "retry", "crashed", "failed", "cancelled", "withdrawn"]
     retry_after: float | None = None
     result: dict[str, Any] | None = None
     summary: str | None = None
@@ -88,6 +96,11 @@ class Outcome:
         """An attempt that did not succeed; with `retry` the task is tried again."""
         return cls(kind="retry" if retry else "failed", error={"kind": kind, "message": message, "hint": hint}, log=log)
 
+    @classmethod
+    def stopped(cls, stop: "Stop") -> "Outcome":
+        """An attempt that was asked to end before its work began."""
+        return cls(kind="cancelled" if stop.reason == "cancel" else "withdrawn")
+
 
 class Reports(Protocol):
     """Hears what a running task says of itself. Called on the loop, as often as the work reports where that runs on the loop itself."""
@@ -96,36 +109,45 @@ class Reports(Protocol):
         """The newest progress. `fraction` is 0 to 1 and never falls, or None where it is not known."""
 
 
+StopReason = Literal["cancel", "withdraw", "abandon"]
+
+
 class Stop:
     """Asks one attempt to end, once. Loop thread only.
 
-    `cancel`: its owner asked; the work hears of it and gets a short grace. `abandon`: the claim is lost or the worker must go; there is no grace and
-    nobody will read the outcome.
+    `cancel`: its owner asked; the work hears of it and gets a short grace. `withdraw`: the task goes back to the queue as soon as the work has really
+    ended: there is no grace, but what cannot be killed is waited for. `abandon`: no grace and no waiting; the work may go on unheard. A later reason in
+    this order takes over from an earlier one.
     """
 
     __slots__ = ("_hear", "reason")
 
     def __init__(self) -> None:
-        self.reason: Literal["cancel", "abandon"] | None = None
-        self._hear: Callable[[], None] | None = None
+        self.reason: StopReason | None = None
+        self._hear: Callable[[], object] | None = None
 
     def cancel(self) -> None:
-        """Ask for the end with grace. Does nothing after `cancel` or `abandon`."""
+        """Ask for the end with grace."""
         if self.reason is None:
             self._set("cancel")
 
+    def withdraw(self) -> None:
+        """End it now, and wait until it has ended."""
+        if self.reason in (None, "cancel"):
+            self._set("withdraw")
+
     def abandon(self) -> None:
-        """End it at once. Does nothing after `abandon`."""
+        """End it at once, or leave it behind."""
         if self.reason != "abandon":
             self._set("abandon")
 
-    def on_change(self, hear: Callable[[], None]) -> None:
-        """Call `hear` when the reason is set or becomes `abandon`; at once where there is a reason already. One listener."""
+    def on_change(self, hear: Callable[[], object]) -> None:
+        """Call `hear` when the reason changes; at once where there is one already. One listener."""
         self._hear = hear
         if self.reason is not None:
             hear()
 
-    def _set(self, reason: Literal["cancel", "abandon"]) -> None:
+    def _set(self, reason: StopReason) -> None:
         self.reason = reason
         if self._hear is not None:
             self._hear()

@@ -12,7 +12,8 @@ from typing import Final, Literal
 from taskline import File
 from taskline.errors import Cancelled
 from taskline.gathering import check_artifact_name
-from workers.assignment import MOST_LOG_LINES, ArtifactFile, Assignment, LogLine, Outcome, Reports
+from workers.assignment import MOST_LOG_LINES, ArtifactFile, Assignment, LogLine, Outcome, Problem, Reports
+from workers.deaths import Death
 from workers.description import Description
 from workers.watch import Reason
 from workers.wire import Ending, Offered, Succeeded, Unsuccessful
@@ -72,7 +73,7 @@ class Attempt:
             for one in self.assignment.files.values()
         }
 
-    def outcome(self, ending: Ending, reason: Reason | None) -> Outcome:
+    def outcome(self, ending: Ending | Death, reason: Reason | None) -> Outcome:
         """What the attempt came to. Where it was asked to end before it ended, that is what counts."""
         if isinstance(ending, Unsuccessful) and ending.trace and reason is None:
             log.info(
@@ -91,9 +92,18 @@ class Attempt:
                     hint,
                     log=self._log(),
                 )
-            case "cancel" | "abandon":
+            case "cancel":
                 return Outcome(kind="cancelled", log=self._log())
-        return self._success(ending) if isinstance(ending, Succeeded) else self._failure(ending)
+            case "withdraw" | "abandon":
+                return Outcome(kind="withdrawn", log=self._log())
+        match ending:
+            case Succeeded():
+                return self._success(ending)
+            case Death(ours=True):
+                return Outcome(kind="withdrawn", log=self._log())
+            case Death():
+                return self._crash(ending)
+        return self._failure(ending)
 
     def _success(self, ending: Succeeded) -> Outcome:
         artifacts = tuple(kept for offer in ending.offers if (kept := self._artifact(offer)) is not None)
@@ -110,14 +120,17 @@ class Attempt:
             return Outcome.failure(
                 "error", "The workload ended itself with Cancelled, though nobody had asked it to.", log=self._log()
             )
-        again = ending.kind == "retry" and self.assignment.attempt < self.assignment.max_attempts
         kind: Literal["error", "rejected"] = "rejected" if ending.kind == "rejected" else "error"
         return Outcome(
-            kind="retry" if again else "failed",
-            retry_after=ending.after if again else None,
+            kind="retry" if ending.kind == "retry" else "failed",
+            retry_after=ending.after,
             error={"kind": kind, "message": ending.message, "hint": ending.hint},
             log=self._log(),
         )
+
+    def _crash(self, death: Death) -> Outcome:
+        error: Problem = {"kind": "lost", "message": death.message, "hint": death.hint}
+        return Outcome(kind="crashed", error=error, log=self._log())
 
     def _artifact(self, offer: Offered) -> ArtifactFile | None:
         # A child's word is checked: only a regular file inside the attempt's own folder goes out, whatever a symbolic link says.

@@ -1,10 +1,11 @@
-"""The child's side of a process workload: `python -m workers.child FD PARENT` reads work from FD, line by line, and answers on it.
+"""The child's side of work in a process of its own: `python -m workers.child FD PARENT` reads work from FD, line by line, and answers on it.
 
 Started by exec and kept warm. It serves one workload, dies with its parent, and is interrupted by SIGUSR1.
 """
 
 import ctypes
 import functools
+import inspect
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import Any, Final
 from taskline import File, Workload
 from taskline.context import Context
 from workers.child_reports import Channel, Host, Reporter
+from workers.coroutines import completed
 from workers.interrupts import Interrupts
 from workers.invocation import arguments, failure, load, success
 from workers.wire import MARK, Ending, Ready, SentFile, Unsuccessful, Work
@@ -54,7 +56,10 @@ class Worker:
                 workload = _loaded(work.target)
                 retry_on = workload.retry_on
                 checked = arguments(workload, work.params, work.version, {one.id: _file(one) for one in work.files})
-                return success(context, workload.call(context, checked))
+                returned = workload.call(context, checked)
+                if inspect.iscoroutine(returned):  # of a workload that runs on the worker's loop usually
+                    returned = completed(returned, self._interrupts)
+                return success(context, returned)
         except BaseException as error:  # noqa: BLE001  whatever it is, the parent must hear of it
             return _told(error, retry_on)
 

@@ -13,9 +13,11 @@ from typing import Final, cast
 
 from pydantic import ValidationError
 
+from workers.deaths import Death
 from workers.environment import clean_environment
+from workers.guard import Guard
 from workers.prints import Prints
-from workers.wire import INTERRUPT, LONGEST_LINE, Ending, FromChild, Log, Progress, Ready, Succeeded, Unsuccessful, Work
+from workers.wire import INTERRUPT, LONGEST_LINE, Ending, FromChild, Log, Progress, Succeeded, Unsuccessful, Work
 
 MOST_TASKS: Final = 100  # a child serves: then a new one takes over, so that leaks end
 _MOST_IDLE_MIB: Final = 256.0  # one that holds more makes way for a fresh one
@@ -35,6 +37,7 @@ class Child:
         self.pid = process.pid
         self.target: str | None = None
         self.served = 0
+        self._killed = False  # by this worker
         self._process = process
         self._lines = lines
         self._writer = writer
@@ -42,7 +45,7 @@ class Child:
 
     @classmethod
     async def start(cls, environ: Mapping[str, str]) -> "Child":
-        """Start one by exec. Raises `OSError` where the system refuses."""
+        """Start one by exec, and wait until it can work: that counts on nobody's time limit. Raises `OSError` where the system refuses."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -56,7 +59,15 @@ class Child:
                 start_new_session=True,
             )
         lines, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
-        return cls(process, lines, writer, Prints(cast("asyncio.StreamReader", process.stdout)))
+        child = cls(process, lines, writer, Prints(cast("asyncio.StreamReader", process.stdout)))
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                if not await lines.readline():
+                    raise ChildProcessError("it ended before it could work")
+        except BaseException:
+            await child.close()
+            raise
+        return child
 
     @property
     def usable(self) -> bool:
@@ -72,7 +83,7 @@ class Child:
         on_progress: Callable[[float | None, str], None],
         on_log: Callable[[Log], None],
         on_print: Callable[[str], None],
-    ) -> Ending:
+    ) -> Ending | Death:
         """Let it do `work`. A child that dies, or says what it should not, ends the work and itself."""
         self.target = work.target
         self.served += 1
@@ -86,8 +97,6 @@ class Child:
                         on_progress(fraction, message)
                     case Log() as said:
                         on_log(said)
-                    case Ready():
-                        pass
                     case (Succeeded() | Unsuccessful()) as ending:
                         return ending
         except (EOFError, ConnectionError):
@@ -98,6 +107,7 @@ class Child:
             return Unsuccessful(
                 kind="failed",
                 message="The process running this task sent what is not understood",
+                hint="The workload, or a library that it uses, writes to files that it has not opened.",
                 trace=str(error)[:2_000],
             )
 
@@ -112,6 +122,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once, with every program that it started in its session. Any thread."""
+        self._killed = True
         # After the child itself is gone its group may live on, and no other process can have its number while it does.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -129,32 +140,33 @@ class Child:
             raise EOFError
         return line
 
-    async def _died(self) -> Ending:
-        status = await self._process.wait()
-        return Unsuccessful(kind="failed", message=_spoken(status), hint=_HINTS.get(status))
+    async def _died(self) -> Death:
+        return Death(await self._process.wait(), ours=self._killed)
 
 
 class Children:
-    """Starts children, keeps up to `warm` of them idle, and kills them all. One loop; `kill_all` from any thread."""
+    """Starts children, keeps up to `warm` of them idle, and kills them. One loop; `kill_all` from any thread."""
 
     def __init__(self, *, warm: int, environ: Mapping[str, str]) -> None:
         self._warm = warm
         self._environ = environ
         self._idle: list[Child] = []
         self._alive: set[Child] = set()
-        self._guard = threading.Lock()
+        self._changing = threading.Lock()  # what is alive
+        self._guard = Guard()
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
-        """Start the warm ones."""
-        self._idle = list(await asyncio.gather(*(self._start() for _ in range(self._warm))))
+    async def open(self, *, warm: bool) -> None:
+        """Start the warm ones, where they are wanted at once."""
+        self._guard.open()
+        if warm:
+            self._idle = list(await asyncio.gather(*(self._start() for _ in range(self._warm))))
 
     async def close(self) -> None:
         """Kill every child and wait until all are gone."""
         self._idle.clear()
-        with self._guard:
-            alive = list(self._alive)
-        await asyncio.gather(*(self._end(child) for child in alive), *self._ending)
+        await asyncio.gather(*(self._end(child) for child in list(self._alive)), *self._ending)
+        self._guard.close()
 
     async def take(self, target: str) -> Child:
         """A child for this workload: one that has served it, else a fresh one. Raises `OSError` where none can be started."""
@@ -176,10 +188,10 @@ class Children:
             self._retire(child)
 
     def kill_all(self) -> None:
-        """SIGKILL every child now. Any thread; the loop need not turn."""
-        with self._guard:
-            alive = list(self._alive)
-        for child in alive:
+        """SIGKILL every child that works, now. Any thread; the loop need not turn."""
+        with self._changing:
+            working = self._alive.difference(self._idle)
+        for child in working:
             child.kill()
 
     def _retire(self, child: Child) -> None:
@@ -189,15 +201,17 @@ class Children:
         ending.add_done_callback(self._ending.discard)
 
     async def _start(self) -> Child:
-        child = await asyncio.wait_for(Child.start(self._environ), _START_SECONDS)
-        with self._guard:
+        child = await Child.start(self._environ)
+        with self._changing:
             self._alive.add(child)
+        self._guard.tell(child.pid for child in self._alive)
         return child
 
     async def _end(self, child: Child) -> None:
         await child.close()
-        with self._guard:
+        with self._changing:
             self._alive.discard(child)
+        self._guard.tell(child.pid for child in self._alive)
 
 
 def _resident_mib(pid: int) -> float:
@@ -206,16 +220,3 @@ def _resident_mib(pid: int) -> float:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024**2
     except (OSError, IndexError):
         return 0.0
-
-
-_HINTS: Final = {-signal.SIGKILL: "It may have used more memory than there is; give it less to do."}
-
-
-def _spoken(status: int) -> str:
-    if status >= 0:
-        return f"The process running this task ended by itself, with exit status {status}"
-    try:
-        name = f" ({signal.Signals(-status).name})"
-    except ValueError:
-        name = ""
-    return f"The process running this task was killed by signal {-status}{name}"

@@ -72,12 +72,11 @@ class Endings:
 
 def _ending(running: Running, outcome: Outcome, kept: list[dict[str, Any]]) -> Ending:
     claim = running.claim
-    released = running.releasing and outcome.kind == "cancelled"
     return Ending(
         id=claim.id,
         attempt=claim.attempt,
         token=claim.token,
-        verdict="released" if released else outcome.kind,
+        verdict="released" if outcome.kind == "withdrawn" else outcome.kind,
         retry_after=backoff(claim.attempt) if outcome.retry_after is None else outcome.retry_after,
         summary=outcome.summary,
         result=_text(outcome.result),

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from taskline import Workload
 from workers.assignment import ArtifactFile, Assignment, LocalFile, LogLine, Outcome, Problem, Reports, Stop
 from workers.attempt import Attempt
 from workers.children import Children
+from workers.deaths import Death
 from workers.description import Catalogue
 from workers.in_thread import run_in_thread
 from workers.invocation import load
@@ -21,6 +22,8 @@ __all__ = ["ArtifactFile", "Assignment", "Execution", "LocalFile", "LogLine", "O
 
 log = logging.getLogger(__name__)
 
+MOST_APART: Final = 32  # processes, at once, of tasks that run in none usually; each takes memory
+
 
 class Execution:
     """Runs the workloads of a catalogue. `warm` child processes are kept ready; `environ` is where secrets come from. One loop."""
@@ -30,18 +33,19 @@ class Execution:
         self._environ = environ
         self._children = Children(warm=warm, environ=environ)
         self._loaded: dict[str, Workload[..., Any]] = {}
+        self._places = asyncio.Semaphore(MOST_APART)
 
     async def open(self) -> None:
         """Start the warm children, where some workload needs one."""
-        if any(one.mode == "process" for one in self._catalogue.workloads.values()):
-            await self._children.open()
+        needed = any(one.mode == "process" for one in self._catalogue.workloads.values())
+        await self._children.open(warm=needed)
 
     async def close(self) -> None:
         """Kill every child and wait until all are gone."""
         await self._children.close()
 
     def kill_all(self) -> None:
-        """SIGKILL every child at once. Any thread, even while the loop is blocked."""
+        """SIGKILL every child that works, at once; their work is withdrawn. Any thread, even while the loop is blocked."""
         self._children.kill_all()
 
     def schema(self, workload: str) -> Mapping[str, Any]:
@@ -56,7 +60,15 @@ class Execution:
                 "error", f"This worker cannot run version {assignment.version} of {assignment.workload}.", retry=True
             )
         secrets = {name: self._environ[name] for name in description.secrets if name in self._environ}
+        apart = assignment.apart and description.mode != "process"
+        if apart and not await self._place(stop):
+            return Outcome.stopped(stop)
         attempt = Attempt(assignment, description, reports, secrets)
+        if apart:
+            try:
+                return await self._run_in_child(attempt, stop)
+            finally:
+                self._places.release()
         if description.mode == "process":
             return await self._run_in_child(attempt, stop)
         try:
@@ -73,6 +85,18 @@ class Execution:
         workload = self._loaded[target] = await asyncio.to_thread(load, target)
         return workload
 
+    async def _place(self, stop: Stop) -> bool:
+        """Wait for a place among the processes apart; False where the task is asked to end before."""
+        place = asyncio.ensure_future(self._places.acquire())
+        stop.on_change(place.cancel)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if stop.reason is None:
+                raise
+            return False
+        return True
+
     async def _run_in_child(self, attempt: Attempt, stop: Stop) -> Outcome:
         try:
             child = await self._children.take(attempt.description.target)
@@ -85,7 +109,7 @@ class Execution:
             child.interrupt()
 
         try:
-            with Watch(stop, attempt.description.timeout_s, interrupt=interrupt, kill=child.kill) as watch:
+            with Watch(stop, attempt.description.timeout_s, interrupt=interrupt, kill=child.kill, deadly=True) as watch:
                 ending = await child.run(
                     _work(attempt),
                     on_progress=attempt.progress,
@@ -93,7 +117,7 @@ class Execution:
                     on_print=lambda text: attempt.log("info", text),
                 )
             await child.printed()
-            healthy = watch.reason is None
+            healthy = watch.reason is None and not isinstance(ending, Death)
             return attempt.outcome(ending, watch.reason)
         finally:
             self._children.give_back(child, healthy=healthy)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -24,6 +24,7 @@ class Interrupts:
         self.asked = False
         self._open = False
         self._held = False
+        self._instead: Callable[[], object] | None = None
         signal.signal(INTERRUPT, self._strike)
         signal.signal(_NUDGE, lambda *_: None)
         heard, told = os.pipe()
@@ -40,6 +41,15 @@ class Interrupts:
             yield
         finally:
             self._open = False
+
+    @contextmanager
+    def instead(self, end: Callable[[], object]) -> Iterator[None]:
+        """The interrupt calls `end` inside, where it is allowed, instead of raising."""
+        try:
+            self._instead = end
+            yield
+        finally:
+            self._instead = None
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
@@ -63,7 +73,9 @@ class Interrupts:
         # Closed by the first: what the work does in its own `finally` is left alone.
         if self.asked and self._open:
             self._open = False
-            raise Cancelled
+            if self._instead is None:
+                raise Cancelled
+            self._instead()
 
     def _nudge(self, heard: int) -> None:
         # The kernel may hand the interrupt to any thread, or to the main one just before it goes to sleep: then Python, which handles signals in the main

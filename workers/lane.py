@@ -17,15 +17,28 @@ class Lane:
         self._busy = 0
         self._is_free = asyncio.Event()
         self._is_full = asyncio.Event()
+        self._goes_on = asyncio.Event()  # a slot is free, or the lane is closed
         self._bell = asyncio.Event()
         self._closed = False
         self._waiting: list[asyncio.Future[None]] = []
+        self._connected = False
+        self._hints_taken = True
         self._count(0)
 
     @property
     def free(self) -> int:
         """Slots that nothing runs in."""
         return self.slots - self._busy
+
+    @property
+    def deaf(self) -> bool:
+        """Whether hints are known not to get here: this worker has no connection to the broker, or the broker takes none."""
+        return not (self._connected and self._hints_taken)
+
+    @property
+    def hints_taken(self) -> bool:
+        """Whether the broker takes hints for this lane, as far as is known."""
+        return self._hints_taken
 
     async def wait_free(self) -> None:
         """Until a slot is free."""
@@ -34,6 +47,18 @@ class Lane:
     async def wait_full(self) -> None:
         """Until none is."""
         await self._is_full.wait()
+
+    def connected(self, yes: bool) -> None:
+        """The queue says whether hints reach this worker. What came in between may be lost: look for it."""
+        if yes != self._connected:
+            self._connected = yes
+            self.ring()
+
+    def taken(self, yes: bool) -> None:
+        """The sweeper says whether the broker takes hints."""
+        if yes != self._hints_taken:
+            self._hints_taken = yes
+            self.ring()
 
     def take(self, slots: int) -> None:
         """Use slots."""
@@ -62,14 +87,14 @@ class Lane:
         self.answer(self._waiting, Unavailable("This worker stops."))
         self._waiting = []
         self._bell.set()
-        self._is_free.set()
+        self._goes_on.set()
 
     async def rung(self, within: float) -> list[asyncio.Future[None]] | None:
         """Until the bell rings, or `within` seconds have passed, and a slot is free: who waits to hear of a claim. None once the lane is closed."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._bell.wait()
-        await self._is_free.wait()
+        await self._goes_on.wait()
         if self._closed:
             return None
         self._bell.clear()
@@ -88,5 +113,9 @@ class Lane:
 
     def _count(self, change: int) -> None:
         self._busy += change
-        for event, true in ((self._is_free, self.free > 0), (self._is_full, self.free == 0)):
+        for event, true in (
+            (self._is_free, self.free > 0),
+            (self._is_full, self.free == 0),
+            (self._goes_on, self.free > 0 or self._closed),
+        ):
             (event.set if true else event.clear)()

@@ -6,25 +6,28 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from app.catalogue import Catalogue, Worker, Workload
 from app.resources import Resources, connected, moves_on
 from app.settings import Settings
-from app.tasks.model import LEASE
+from app.tasks.pruning import Pruning
 from app.version import VERSION
 from workers.describe import describe, sources
 from workers.description import Catalogue as Described
 from workers.execution import Execution
-from workers.heart import Contact
+from workers.heart import Contact, Rhythm
 from workers.lane import Lane
+from workers.pruner import Pruner
 from workers.runtime import Runtime
 from workers.scratch import scratch
 from workers.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
+
+ANY_LEASE: Final = 1e9  # seconds
 
 
 async def publish_workloads(settings: Settings, catalogue: Catalogue) -> Described:
@@ -44,6 +47,7 @@ async def publish_workloads(settings: Settings, catalogue: Catalogue) -> Describ
 async def work(resources: Resources, described: Described, stopping: asyncio.Event) -> None:
     """Run tasks of the described workloads until `stopping` is set; then drain: what ends in time ends, the rest goes back to the queue."""
     settings = resources.settings
+    lease = settings.lease_seconds
     lanes = _lanes(settings, described)
     worker = Worker(
         id=uuid4(),
@@ -59,13 +63,17 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
     @contextlib.asynccontextmanager
     async def contact() -> AsyncIterator[Contact]:
         async with connected(settings, pool=2) as db:
-            yield Contact(moves_on(db), Catalogue(db))
+            yield Contact(moves_on(db, lease=lease), Catalogue(db, alive=lease))
 
-    if await resources.db.sole_worker():
-        # No other process can be running anything: what is marked as running died with an earlier one, and no other worker is alive.
-        await resources.catalogue.forget_workers()
-        resources.outbox.committed(await resources.moves.reap((), ahead=2 * LEASE, limit=1_000_000))
+    async with resources.db.sole_worker() as sole:
+        if sole:
+            # No other process can be running anything: what is marked as running died with an earlier one, and no other worker is alive.
+            await resources.catalogue.forget_workers()
+            resources.outbox.committed(await resources.moves.reap((), ahead=ANY_LEASE, limit=1_000_000))
+    await resources.catalogue.forget_gone()
     async with contextlib.AsyncExitStack() as stack:
+        # Said before it is ready to run anything: whoever asks meanwhile need not read that no worker is there.
+        await resources.catalogue.beat(worker)
         stack.push_async_callback(resources.catalogue.leave, worker.id)
         folder = stack.enter_context(scratch(settings.data_dir / "scratch", worker.id))
         execution = Execution(described)
@@ -80,16 +88,23 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
             files=resources.files,
             artifacts=resources.artifacts,
             scratch=folder,
+            rhythm=Rhythm.of(lease=lease, every=settings.heartbeat_seconds),
+            poll=settings.poll_seconds,
             contact=contact,
         )
         sweeper = Sweeper(
             held=lambda: runtime.held,
-            lanes=[lane.name for lane in lanes],
+            lanes=lanes,
             db=resources.db,
             moves=resources.moves,
             queue=resources.queue,
             outbox=resources.outbox,
+            lease=lease,
+            every=settings.sweep_seconds,
         )
+
+        kept = timedelta(days=settings.events_kept_days)
+        pruner = Pruner(Pruning(resources.db, kept=kept), resources.sessions)
 
         async def heed(payload: dict[str, Any]) -> None:
             runtime.heed_cancel(UUID(payload["task"]))
@@ -98,6 +113,7 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
         claiming = asyncio.create_task(runtime.run())
         jobs = [
             asyncio.create_task(sweeper.run()),
+            asyncio.create_task(pruner.run()),
             asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
             *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
         ]

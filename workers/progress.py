@@ -13,11 +13,12 @@ LONGEST_MESSAGE: Final = 200  # characters
 
 
 class Progress:
-    """Implements `workers.execution.Reports` for one attempt. Called in the loop."""
+    """Implements `workers.execution.Reports` for one attempt. Called in the loop. `holds`: whether the claim surely does."""
 
-    def __init__(self, claim: Claim, tell: Callable[[Sequence[Frame]], None]) -> None:
+    def __init__(self, claim: Claim, tell: Callable[[Sequence[Frame]], None], holds: Callable[[], bool]) -> None:
         self._claim = claim
         self._tell = tell
+        self._holds = holds
         self._loop = asyncio.get_running_loop()
         self._fraction: float | None = None
         self._message = ""
@@ -50,6 +51,8 @@ class Progress:
 
     def _send(self) -> None:
         self._timer, self._told_at = None, self._loop.time()
+        if not self._holds():  # a worker that was frozen tells nobody how far it is: another one may be at it
+            return
         self._tell(
             [progress_frame(self._claim.user_id, self._claim.id, self._claim.attempt, self._fraction, self._message)]
         )

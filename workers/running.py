@@ -16,7 +16,6 @@ class Running:
     stop: Stop
     progress: Progress
     folder: Path
-    releasing: bool = False  # the worker stops: the task goes back to the queue
     ending: bool = False  # its end is being written
     void: bool = False  # the claim is lost: write nothing
 
@@ -25,7 +24,7 @@ class Running:
         self.void = True
         self.stop.abandon()
 
-    def release(self) -> None:
+    def hand_back(self) -> None:
         """End the work, and give the task back to the queue."""
-        self.releasing = True
-        self.stop.abandon()
+        if not self.ending:
+            self.stop.withdraw()

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import random
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app.artifacts import ArtifactStore
 from app.artifacts.files import Files
@@ -18,17 +18,19 @@ from app.errors import TasklineError, Unavailable
 from app.tasks.model import Claim
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
-from app.tasks.params import file_params
+from workers.doubts import Doubts
 from workers.endings import Endings
-from workers.execution import Assignment, Execution, LocalFile, Outcome, Stop
-from workers.heart import USUAL, Contact, Heart, Listener, Rhythm
+from workers.execution import Assignment, Execution, Outcome, Stop
+from workers.heart import Contact, Heart, Listener, Rhythm
+from workers.inputs import Inputs
 from workers.lane import Lane
+from workers.pace import Pace
 from workers.progress import Progress
 from workers.running import Running
+from workers.watch import GRACE
 
 log = logging.getLogger(__name__)
 
-POLL: Final = 5.0  # seconds after which an idle lane looks for work by itself
 AFTER_ERROR: Final = 0.5  # seconds before the database is asked again
 MOST_CLAIMED: Final = 100  # tasks in one claim
 HAND_BACK_WITHIN: Final = 15.0  # seconds; more than a database takes to come back from a restart
@@ -36,7 +38,7 @@ MARK_EVERY: Final = 1.0  # seconds
 
 
 class Runtime:
-    """Claims and runs tasks in its lanes until it is drained. Attempts have their folders in `scratch`."""
+    """Claims and runs tasks in its lanes until it is drained. Attempts have their folders in `scratch`. `poll`: seconds until an idle lane looks for work by itself."""
 
     def __init__(
         self,
@@ -49,7 +51,8 @@ class Runtime:
         files: Files,
         artifacts: ArtifactStore,
         scratch: Path,
-        rhythm: Rhythm = USUAL,
+        rhythm: Rhythm,
+        poll: float,
         contact: Callable[[], AbstractAsyncContextManager[Contact]],
     ) -> None:
         self._worker = worker
@@ -57,11 +60,13 @@ class Runtime:
         self._moves = moves
         self._outbox = outbox
         self._execution = execution
-        self._files = files
-        self._artifacts = artifacts
+        self._inputs = Inputs(files, artifacts, execution)
         self._running: dict[UUID, Running] = {}
         self._attempts: set[asyncio.Task[None]] = set()
         self._endings = Endings(moves, outbox, artifacts)
+        self._rhythm = rhythm
+        self._poll = poll
+        self._doubts = Doubts(moves, outbox, lasting=rhythm.fence)
         self._heart = Heart(worker, contact, Listener(cancel=self._cancel, lost=self._lost, fence=self._fence), rhythm)
         self._loop = asyncio.get_running_loop()
         self._scratch = scratch
@@ -77,14 +82,15 @@ class Runtime:
         Closed, not cancelled: a claim under way may commit, and its tasks must not wait for their leases to end.
         """
         self._heart.start()
-        marking = asyncio.create_task(self._keep_marks())
+        jobs = [asyncio.create_task(job) for job in (self._keep_marks(), self._doubts.run())]
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in self._lanes:
                     lane.ring()  # there may be work already
                     group.create_task(self._claim(lane))
         finally:
-            marking.cancel()
+            for job in jobs:
+                job.cancel()
 
     async def drain(self, within: float) -> None:
         """Let what runs end within so many seconds; hand the rest back to the queue. Call it after `run` has ended.
@@ -94,9 +100,12 @@ class Runtime:
         if self._attempts:
             log.info("draining: %d tasks have %g s to end", len(self._attempts), within)
             await asyncio.wait(self._attempts, timeout=within)
+        self._hand_all_back()
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=GRACE)
         for running in self._running.values():
             if not running.ending:
-                running.release()
+                running.stop.abandon()  # a thread that does not end does so with this process, a moment from now
         if self._attempts:
             _, left = await asyncio.wait(self._attempts, timeout=HAND_BACK_WITHIN)
             for attempt in left:
@@ -110,29 +119,38 @@ class Runtime:
             self._heart.beat_soon()
 
     async def _claim(self, lane: Lane) -> None:
-        while (waiting := await lane.rung(random.uniform(0.8, 1.2) * POLL)) is not None:
-            limit = min(lane.free, MOST_CLAIMED)
+        pace = Pace(self._poll)
+        while (waiting := await lane.rung(pace.pause(deaf=lane.deaf))) is not None:
+            limit, token, asked_at = min(lane.free, MOST_CLAIMED), uuid4(), time.monotonic()
             try:
-                claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit)
+                claims = await self._moves.claim(self._worker.id, lane.name, lane.able, limit, token=token)
             except Unavailable as error:
                 log.warning("cannot claim: %s", error)
+                self._doubts.add(token)
                 lane.answer(waiting, error)
                 await asyncio.sleep(AFTER_ERROR)
                 lane.ring()
                 continue
+            if time.monotonic() - asked_at > self._rhythm.fence / 2:
+                # Too late to begin: the leases may end before the next heartbeat is answered.
+                log.warning("a claim took %.1f s: its tasks go back to the queue", time.monotonic() - asked_at)
+                self._doubts.add(token)
+                claims = ()
             for claim in claims:
-                self._start(lane, claim)
+                self._start(lane, claim, asked_at)
+            pace.found(len(claims))
             self._outbox.committed((claim.event for claim in claims), patient=True)
             lane.answer(waiting)
             if len(claims) == limit:
                 lane.ring()  # there may be more
 
-    def _start(self, lane: Lane, claim: Claim) -> None:
+    def _start(self, lane: Lane, claim: Claim, asked_at: float) -> None:
         lane.take(1)
         folder = self._scratch / f"{claim.id}-{claim.attempt}"
-        running = Running(claim, Stop(), Progress(claim, self._outbox.tell), folder)
+        progress = Progress(claim, self._outbox.tell, lambda: self._heart.sure(claim.id))
+        running = Running(claim, Stop(), progress, folder)
         self._running[claim.id] = running
-        self._heart.hold(claim.id, claim.token)
+        self._heart.hold(claim.id, claim.token, asked_at)
         attempt = asyncio.create_task(self._attempt(lane, running))
         self._attempts.add(attempt)
         attempt.add_done_callback(self._attempts.discard)
@@ -144,26 +162,31 @@ class Runtime:
             running.ending = True
             running.progress.end()
             await self._endings.write(running, outcome)
+            self._forget(running)
             if running.folder.exists():
                 await asyncio.to_thread(shutil.rmtree, running.folder, ignore_errors=True)
         except Exception:
             log.exception("task %s: the attempt could not be ended; its lease gives it to another worker", claim.id)
         finally:
-            self._heart.release(claim.id)
-            del self._running[claim.id]
+            self._forget(running)
             lane.give_back()
+
+    def _forget(self, running: Running) -> None:
+        # Handed back a moment ago, the task may run here again by now, under another token.
+        if self._running.get(running.claim.id) is running:
+            self._heart.release(running.claim.id)
+            del self._running[running.claim.id]
 
     async def _outcome(self, running: Running) -> Outcome:
         claim = running.claim
         try:
-            files = await self._local_files(running)
+            files = await self._inputs.fetch(running)
+        except Unavailable as error:
+            if running.stop.reason is not None:
+                return Outcome.stopped(running.stop)
+            return Outcome.failure("error", error.detail, "Start it again once the service is well.", retry=True)
         except TasklineError as error:
-            return Outcome.failure(
-                "error",
-                error.detail,
-                "Upload the file again and start the task anew.",
-                retry=isinstance(error, Unavailable),
-            )
+            return Outcome.failure("error", error.detail, "Upload the file again and start the task anew.")
         assignment = Assignment(
             task_id=claim.id,
             attempt=claim.attempt,
@@ -174,17 +197,9 @@ class Runtime:
             params=dict(claim.params),
             files=files,
             folder=running.folder,
+            apart=claim.lost > 0,
         )
         return await self._execution.run(assignment, running.progress, running.stop)
-
-    async def _local_files(self, running: Running) -> dict[str, LocalFile]:
-        claim, found = running.claim, {}
-        for name in file_params(self._execution.schema(claim.workload)):
-            if (file_id := claim.params.get(name)) is not None:
-                file = await self._files.get(claim.user_id, UUID(file_id))
-                path = await self._artifacts.local(file.key, running.folder)
-                found[file_id] = LocalFile(id=file_id, name=file.name, size=file.size, sha256=file.sha256, path=path)
-        return found
 
     async def _keep_marks(self) -> None:
         while True:
@@ -196,6 +211,8 @@ class Runtime:
 
     def _cancel(self, task_id: UUID) -> None:
         if running := self._running.get(task_id):
+            if running.stop.reason == "withdraw":
+                running.stop.abandon()  # it will not run again: no need to wait for its end
             running.stop.cancel()
 
     def _lost(self, task_id: UUID, token: UUID) -> None:
@@ -206,8 +223,8 @@ class Runtime:
 
     def _fence(self) -> None:
         self._execution.kill_all()
-        self._loop.call_soon_threadsafe(self._give_up_all)
+        self._loop.call_soon_threadsafe(self._hand_all_back)
 
-    def _give_up_all(self) -> None:
+    def _hand_all_back(self) -> None:
         for running in self._running.values():
-            running.give_up()
+            running.hand_back()

@@ -2,39 +2,50 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
-from app.db import Database
+from app.db import NOW, Database, moment
 from app.errors import Unavailable
 from app.queues import TaskQueue
-from app.tasks.model import LEASE, Event
+from app.tasks.model import Event
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
+from workers.lane import Lane
 
 log = logging.getLogger(__name__)
 
-TOP_UP_EVERY: Final = 1.0  # seconds
-REAP_EVERY: Final = 10.0  # seconds
 STALE: Final = timedelta(seconds=1)  # a task that is due for longer has lost its hint, or never had one
 MOST_HINTS: Final = 1_000  # in one sweep of a lane
+NOBODY: Final = UUID(int=0)  # the hint that only asks whether the broker takes hints
+LONGEST_BREAK: Final = (
+    0.4  # of a lease; the living, who beat three times a lease, survive a shorter one without losing a claim
+)
+LOOKS: Final = 5  # at least, in one lease
 
 
 class Sweeper:
-    """One runs in every worker; they do not get in each other's way. `held` gives the tokens of the claims that this worker runs: it never reaps those."""
+    """One runs in every worker; they do not get in each other's way. `held` gives the tokens of the claims that this worker runs: it never reaps those.
+
+    `lease` and `every` are seconds: how long a claim holds without a heartbeat, and how often to sweep.
+    """
 
     def __init__(
         self,
         *,
         held: Callable[[], Collection[UUID]],
-        lanes: Sequence[str],
+        lanes: Sequence[Lane],
         db: Database,
         moves: Moves,
         queue: TaskQueue,
         outbox: Outbox,
+        lease: float,
+        every: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._held = held
@@ -43,68 +54,99 @@ class Sweeper:
         self._moves = moves
         self._queue = queue
         self._outbox = outbox
-        self._clock = clock
-        self._contact: Contact = Contact(clock)
+        self._lease = lease
+        self._every = every
+        self._contact = Contact(LONGEST_BREAK * lease, clock)
 
     async def run(self) -> None:
         """Sweep until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._every(TOP_UP_EVERY, self.top_up))
-            group.create_task(self._every(REAP_EVERY, self.reap))
+            group.create_task(_repeat(min(self._every, self._lease / LOOKS), self.reap))
+            for lane in self._lanes:  # apart, so that a broker that is slow to answer for one holds up no other
+                group.create_task(_repeat(self._every, partial(self.top_up, lane)))
 
-    async def top_up(self) -> int:
-        """Send hints for tasks that are due and may have none; returns how many. Where hints wait at the broker, more would wake nobody sooner."""
-        sent = 0
-        for lane in self._lanes:
-            if (due := await self._due(lane)) and await self._queue.depth(lane) == 0:
-                await self._queue.wake(lane, due)
-                sent += len(due)
-        return sent
+    async def top_up(self, lane: Lane) -> int:
+        """Send hints for tasks that are due and may have none; returns how many. Where hints wait at the broker, more would wake nobody sooner.
+
+        This worker looks for itself at once. While the broker takes no hints it goes on doing so, and the broker is tried with one hint a sweep.
+        """
+        if waits := bool(await self._due(lane, 1)):
+            lane.ring()
+        if not lane.hints_taken:
+            await self._hint(lane, [NOBODY])
+        elif waits and await self._no_hint_waits(lane):
+            due = await self._due(lane, MOST_HINTS)
+            if await self._hint(lane, due):
+                return len(due)
+        return 0
 
     async def reap(self) -> Sequence[Event]:
         """Take over tasks whose leases have ended; but only after a whole lease of unbroken contact, else a frozen database would make the living look dead."""
-        if not self._contact.unbroken_for(LEASE):
+        now = moment(await self._db.fetch_val(f"SELECT {NOW} AS now"))
+        self._contact.good()
+        if not self._contact.unbroken_for(self._lease):
             return ()
-        events = await self._moves.reap(self._held())
+        events = await self._moves.reap(self._held(), at=now)
         self._outbox.committed(events)
         if events:
             log.warning("%d tasks were taken from workers that no longer answer", len(events))
         return events
 
-    async def _due(self, lane: str) -> list[UUID]:
+    async def _no_hint_waits(self, lane: Lane) -> bool:
+        try:
+            return await self._queue.depth(lane.name) == 0
+        except Unavailable:
+            lane.taken(False)
+            return False
+
+    async def _hint(self, lane: Lane, tasks: Sequence[UUID]) -> bool:
+        try:
+            await self._queue.wake(lane.name, tasks)
+        except Unavailable:
+            lane.taken(False)
+        else:
+            lane.taken(True)
+        return lane.hints_taken
+
+    async def _due(self, lane: Lane, most: int) -> list[UUID]:
         # What was due when it was accepted had its hint then; what was to wait, for its time or for a retry, has had none.
-        sql = """SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane
-        AND (run_at <= :stale OR (run_at <= :now AND run_at > created_at)) ORDER BY priority DESC, rank, id LIMIT :most"""
-        now = datetime.now(UTC)
-        values = {"lane": lane, "now": now, "stale": now - STALE, "most": MOST_HINTS}
+        # Orders that the indexes have, so that no plan reads more than it gives.
+        sql = f"""SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= created_at AND run_at <= :stale
+          ORDER BY priority DESC, rank, id LIMIT :most) n
+        UNION ALL SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at > created_at AND run_at <= {NOW}
+          ORDER BY run_at LIMIT :most) w
+        LIMIT :most"""
+        values = {"lane": lane.name, "stale": datetime.now(UTC) - STALE, "most": most}
         rows = await self._db.fetch_all(sql, values)
-        self._contact.good()
         return [UUID(str(row["id"])) for row in rows]
 
-    async def _every(self, seconds: float, sweep: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            try:
-                await sweep()
-            except Unavailable as error:
-                log.debug("sweep put off: %s", error)
-            await asyncio.sleep(seconds)
+
+async def _repeat(seconds: float, sweep: Callable[[], Awaitable[object]]) -> None:
+    """Every so many seconds or a little more often, so that the sweeps of many workers do not come at once."""
+    while True:
+        try:
+            await sweep()
+        except Unavailable as error:
+            log.debug("sweep put off: %s", error)
+        await asyncio.sleep(random.uniform(0.5, 1) * seconds)
 
 
 class Contact:
-    """How long the database has answered without a break."""
+    """How long the database has answered without a break, which is a silence of more than `longest` seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, longest: float, clock: Callable[[], float]) -> None:
+        self._longest = longest
         self._clock = clock
         self._since = self._last = clock()
 
     def good(self) -> None:
         """It answered a moment ago. An answer that took long to come counts as a break."""
         now = self._clock()
-        if now - self._last > REAP_EVERY:
+        if now - self._last > self._longest:
             self._since = now
         self._last = now
 
     def unbroken_for(self, seconds: float) -> bool:
         """Whether there was no break for so long, up to now."""
         now = self._clock()
-        return now - self._last <= REAP_EVERY and now - self._since >= seconds
+        return now - self._last <= self._longest and now - self._since >= seconds

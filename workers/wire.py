@@ -100,6 +100,6 @@ class Unsuccessful(Message):
 
 
 Ending = Succeeded | Unsuccessful
-FromChild: Final[TypeAdapter[Ready | Progress | Log | Succeeded | Unsuccessful]] = TypeAdapter(
-    Annotated[Ready | Progress | Log | Succeeded | Unsuccessful, Field(discriminator="type")]
+FromChild: Final[TypeAdapter[Progress | Log | Succeeded | Unsuccessful]] = TypeAdapter(
+    Annotated[Progress | Log | Succeeded | Unsuccessful, Field(discriminator="type")]
 )

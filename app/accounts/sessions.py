@@ -27,6 +27,7 @@ ABSOLUTE = timedelta(days=90)  # every session ends
 TOUCH_AFTER = timedelta(minutes=5)  # between two writes of "last seen"
 FRESH = 5.0  # seconds that a process believes what it has read; a SELECT a request would halve the throughput
 KNOWN = 10_000  # sessions remembered
+PRUNED_AT_ONCE = 500  # expired sessions that one statement forgets
 TOKEN_BYTES = 32
 LONGEST_COOKIE = 200  # characters; ours have 87
 
@@ -114,6 +115,13 @@ class Sessions:
         if ended:
             await self._on_revoked(Revoked(user_id, ended))
         return len(ended)
+
+    async def prune(self) -> int:
+        """Forget sessions that have expired; returns how many. Raises `Unavailable`."""
+        pruned = 0
+        while count := await self._store.remove_expired(self._clock(), most=PRUNED_AT_ONCE):
+            pruned += count
+        return pruned
 
     def forget(self, token_hash: bytes) -> None:
         """Believe nothing about this session any more; to be called when another process has ended it."""

@@ -57,6 +57,12 @@ class AccountStore:
             {"user_id": user_id, "old": old, "new": new},
         )
 
+    async def remove_expired(self, now: datetime, *, most: int) -> int:
+        """Remove sessions that have expired, at most so many; returns how many."""
+        sql = """DELETE FROM sessions WHERE token_hash IN
+        (SELECT token_hash FROM sessions WHERE expires_at <= :now ORDER BY expires_at LIMIT :most) RETURNING user_id"""
+        return len(await self._db.fetch_all(sql, {"now": now, "most": most}))
+
     async def add_session(
         self,
         token_hash: bytes,

@@ -2,11 +2,11 @@
 
 from urllib.parse import urlsplit
 
-from app.db.base import Database, Row, moment
+from app.db.base import NOW, Database, Row, moment
 from app.db.postgresql import PostgresDatabase
 from app.db.sqlite import SqliteDatabase
 
-__all__ = ["Database", "PostgresDatabase", "Row", "SqliteDatabase", "moment", "open_database"]
+__all__ = ["NOW", "Database", "PostgresDatabase", "Row", "SqliteDatabase", "moment", "open_database"]
 
 
 def open_database(url: str, *, pool: int = 10) -> Database:

@@ -1,14 +1,16 @@
 """What every database does for the stores: plain reads and writes with `:name` parameters, transactions, snapshots."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 Dialect = Literal["postgresql", "sqlite"]
 Row = Mapping[str, Any]
 Values = Mapping[str, Any]
+# The instant on the database's own clock, once a statement, as SQL: what is compared with its times must not come from another machine's.
+NOW: Final = "(SELECT clock_timestamp())"
 
 
 class Database(ABC):
@@ -18,6 +20,9 @@ class Database(ABC):
     """
 
     dialect: ClassVar[Dialect]
+    on_other_server: Callable[[], None] | None = (
+        None  # called where a new connection leads to another server or database than the one before
+    )
 
     @abstractmethod
     async def connect(self) -> None:
@@ -48,8 +53,8 @@ class Database(ABC):
         """One statement in the dialect's own parameter style, past every layer: rows that take `row["name"]`. Raises `Unstorable` for data that the database refuses."""
 
     @abstractmethod
-    async def sole_worker(self) -> bool:
-        """Whether no other worker process can be using this database, from now until `disconnect`."""
+    def sole_worker(self) -> AbstractAsyncContextManager[bool]:
+        """Whether no other worker process uses this database. Inside, none begins to; from then until `disconnect` others know of this one."""
 
     async def ping(self) -> None:
         """Return when the database answers; raises `Unavailable` when not."""

@@ -10,7 +10,7 @@ import asyncpg
 import databases
 
 from app.db.base import Database, Row, Values
-from app.errors import Unavailable, Unstorable
+from app.errors import OutOfDate, Unavailable, Unstorable
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ SETTINGS = {
 }
 
 
+# Which server and database a connection leads to: a failover, a recovery to an earlier point or a database that was made anew changes it.
+SERVER = """SELECT concat_ws(' ', system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database()),
+CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END) FROM pg_control_system()"""
+
+
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     def get_reset_query(self) -> str:
         """Nothing: no statement here leaves session state behind, and a reset would cost a round trip each time a connection goes back."""
@@ -45,6 +50,7 @@ class PostgresDatabase(Database):
     dialect = "postgresql"
 
     def __init__(self, url: str, *, pool: int = 10) -> None:
+        self._server: str | None = None
         self._database = databases.Database(
             url,
             min_size=1,
@@ -53,6 +59,7 @@ class PostgresDatabase(Database):
             timeout=CONNECT_WITHIN,
             server_settings=SETTINGS,
             connection_class=_Connection,
+            init=self._greet,
         )
 
     async def connect(self) -> None:
@@ -65,6 +72,12 @@ class PostgresDatabase(Database):
                 await self._database.disconnect()
         except TimeoutError:
             log.warning("connections to PostgreSQL did not close in time")
+
+    async def _greet(self, connection: Any) -> None:
+        server = await connection.fetchval(SERVER)
+        if self._server not in (None, server) and self.on_other_server is not None:
+            self.on_other_server()
+        self._server = server
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
@@ -102,8 +115,9 @@ class PostgresDatabase(Database):
             ):
                 yield
 
-    async def sole_worker(self) -> bool:
-        return False  # others may work on other hosts
+    @contextlib.asynccontextmanager
+    async def sole_worker(self) -> AsyncIterator[bool]:
+        yield False  # others may work on other hosts
 
     async def hot(self, sql: str, *args: Any) -> Sequence[Any]:
         for _ in range(DEADLOCK_TRIES):
@@ -125,11 +139,19 @@ def _unavailable() -> Iterator[None]:
         yield
     except asyncpg.DataError as error:
         raise Unstorable from error
+    except asyncpg.UndefinedTableError as error:
+        # Where it was there before: a restore is under way, which drops the tables first.
+        raise OutOfDate from error
     except (
         OSError,
         TimeoutError,
         asyncpg.PostgresConnectionError,
+        # A database that a restore has dropped, or takes no connections for.
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.ObjectNotInPrerequisiteStateError,
         asyncpg.InterfaceError,
+        # The server has ended the session, and asyncpg knows that without having seen the connection close.
+        asyncpg.InternalClientError,
         asyncpg.OperatorInterventionError,
         asyncpg.InsufficientResourcesError,
         asyncpg.LockNotAvailableError,

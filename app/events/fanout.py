@@ -2,31 +2,30 @@
 
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from broadcaster import Broadcast, BroadcastBackend
 
 from app.errors import Unavailable
+from app.events.history import History
 from app.events.model import Frame, Gap
 from app.events.redis_backend import GAP, RedisBackend
-from app.events.sealed import Seal
+from app.events.sealed import OtherEpoch, Seal
 
 log = logging.getLogger(__name__)
-
-SAY_AGAIN_AFTER: Final = 30.0  # seconds between two log lines about the same trouble
 
 
 class Fanout:
     """One a process; `url` is `memory://` or `redis://…`.
 
-    `deployment` prefixes every channel: Redis pub/sub ignores database numbers. `epoch` is the history that events belong to; the hub keeps it up to date.
+    `deployment` prefixes every channel: Redis pub/sub ignores database numbers. `epoch` is the history that events belong to; the hub keeps `history` up to
+    date.
     """
 
     def __init__(self, url: str, *, deployment: str, key: bytes, epoch: str) -> None:
-        self.epoch = epoch
+        self.history = History(epoch)
         self._deployment = deployment
         self._seal = Seal(key)
         self._redis = None if urlsplit(url).scheme == "memory" else RedisBackend(url)
@@ -34,7 +33,7 @@ class Fanout:
         self._broadcast = (
             Broadcast(backend=cast("BroadcastBackend", self._redis)) if self._redis else Broadcast("memory://")
         )
-        self._said_at = float("-inf")
+        self._taken = True  # whether the broker took what was sent last
 
     @property
     def connected(self) -> bool:
@@ -54,14 +53,22 @@ class Fanout:
         if self._redis is not None:
             await self._redis.ping()
 
+    async def check(self) -> None:
+        """Return when the broker answers, and brings what is published. Raises `Unavailable`."""
+        await self.ping()
+        if not self.connected:
+            raise Unavailable("Redis brings no events.")
+
     async def publish(self, frames: Sequence[Frame]) -> None:
         """Send frames, those of a user in one message, all in one round trip. Takes 2 s at most and never raises: what gets lost is in the log."""
         by_user: dict[int, list[Frame]] = {}
-        for frame in frames:
+        for frame in filter(self.history.holds, frames):
             by_user.setdefault(frame.user_id, []).append(frame)
-        await self._send(
-            [(self._channel(user), self._seal.frames(self.epoch, user, some)) for user, some in by_user.items()]
-        )
+        epoch = self.history.epoch
+        if by_user:
+            await self._send(
+                [(self._channel(user), self._seal.frames(epoch, user, some)) for user, some in by_user.items()]
+            )
 
     @contextlib.asynccontextmanager
     async def subscribe(self, user_id: int) -> AsyncIterator[AsyncIterator[list[Frame] | Gap]]:
@@ -95,8 +102,14 @@ class Fanout:
             message = await _next(subscriber)
             if message == GAP:
                 yield Gap()
-            elif frames := self._seal.open_frames(message, self.epoch, user_id):
-                yield frames
+            else:
+                try:
+                    frames = self._seal.open_frames(message, self.history.epoch, user_id)
+                except OtherEpoch:
+                    self.history.on_suspicion()
+                    continue
+                if frames:
+                    yield frames
 
     async def _send(self, messages: Sequence[tuple[str, bytes]]) -> None:
         try:
@@ -106,9 +119,13 @@ class Fanout:
                 for channel, message in messages:
                     await self._broadcast.publish(channel, message)
         except Unavailable as error:
-            if time.monotonic() - self._said_at > SAY_AGAIN_AFTER:
-                self._said_at = time.monotonic()
+            if self._taken:
                 log.warning("events do not get through, followers read them from the database: %s", error)
+            self._taken = False
+        else:
+            if not self._taken:
+                log.info("events get through again")
+            self._taken = True
 
     def _channel(self, user_id: int) -> str:
         return f"{self._deployment}:user:{user_id}"

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from app.backoff import until_available
 from app.events.fanout import Fanout
 from app.events.model import Frame, Gap, Log, OutOfRange
-from app.events.retry import until_available
 
 if TYPE_CHECKING:
     from app.events.follower import Follower
@@ -145,7 +145,7 @@ class Feed:
             self._stale = False
             epoch, head = self.epoch, self.head
             try:
-                frames = await until_available(lambda: self._log.since(self.user_id, head, PAGE))  # noqa: B023  awaited here
+                frames = await until_available(lambda: self._log.since(self.user_id, head, PAGE, epoch))  # noqa: B023  awaited here
             except OutOfRange:
                 self.forget()
                 self._doubt(self)

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from app.backoff import pauses
 from app.errors import Unavailable
 from app.events.feed import Feed
 from app.events.model import Frame, Log, OutOfRange, Position, Snapshot
-from app.events.retry import pauses
 
 PAGE: Final = 200  # events in one read of the log
 PAGE_CHARACTERS: Final = 256 * 1024  # that are kept of one: what a socket that reads slowly costs at most
@@ -124,13 +124,13 @@ class Follower:
 
     async def _read(self, cursor: int) -> None:
         """Go on by a page of the log: memory does not reach back to the cursor, or the feed is behind it."""
-        feed = self._feed
+        feed, epoch = self._feed, self._epoch or ""
         try:
-            page = await self._try(lambda: self._log.since(feed.user_id, cursor, PAGE))
+            page = await self._try(lambda: self._log.since(feed.user_id, cursor, PAGE, epoch))
         except OutOfRange:
             self._lost = True
             return
-        if page is None or feed.epoch != self._epoch:
+        if page is None or feed.epoch != epoch:
             return
         if page:
             self._page = deque(_within(page, PAGE_CHARACTERS))

@@ -1,5 +1,7 @@
 """The frames that are about the connection itself, as JSON texts."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from app.events.model import Position, Snapshot
@@ -9,6 +11,11 @@ def welcome_frame(position: Position, user_id: int, username: str) -> str:
     """Whose events these are, and where the log stands."""
     user = {"id": user_id, "username": username}
     return orjson.dumps({"type": "welcome", "epoch": position.epoch, "seq": position.seq, "user": user}).decode()
+
+
+def status_frame(down: Sequence[str]) -> str:
+    """Which parts of the service do not answer."""
+    return orjson.dumps({"type": "status", "down": down}).decode()
 
 
 def reset_frame(snapshot: Snapshot) -> str:

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from app.backoff import pauses
 from app.errors import Unavailable
 from app.events.fanout import Fanout
 from app.events.feed import Feed
 from app.events.follower import Follower
+from app.events.history import UNKNOWN
 from app.events.model import Frame, Log
-from app.events.retry import pauses
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ LINGER: Final = 5.0  # seconds that a feed outlives its last follower: a page th
 RECHECK: Final = 4.5  # seconds; with the grace and the read of the log, an event is 5 s late at most
 RECHECK_ALONE: Final = 1.0  # seconds, while the broker is away
 GRACE: Final = 0.1  # seconds
+SUSPECTED: Final = 0.2  # seconds between looks at a history that somebody doubts
 
 
 class Hub:
@@ -38,22 +40,27 @@ class Hub:
         self._doubtful: set[Feed] = set()
         self._doubts = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looked_at = float("-inf")
+        self._suspicion: asyncio.TimerHandle | None = None
+        self._suspected = False
         self._closed = False
 
     @property
     def epoch(self) -> str:
         """Which history this is, as of the last check."""
-        return self._fanout.epoch
+        return self._fanout.history.epoch
 
     async def open(self) -> None:
         """Start to compare feeds with the log."""
+        self._fanout.history.on_suspicion = self._suspect
         self._keep(asyncio.create_task(self._watch()))
 
     async def close(self) -> None:
         """Every follower ends."""
         self._closed = True
-        for timer in self._lingering.values():
-            timer.cancel()
+        for timer in (*self._lingering.values(), self._suspicion):
+            if timer is not None:
+                timer.cancel()
         feeds = list(self._feeds.values())
         for feed in feeds:
             _end(feed)
@@ -65,7 +72,7 @@ class Hub:
     def deliver_local(self, frames: Sequence[Frame]) -> None:
         """Hand over events that this process committed a moment ago, and progress, without the way through the broker."""
         for frame in frames:
-            if feed := self._feeds.get(frame.user_id):
+            if (feed := self._feeds.get(frame.user_id)) and self._fanout.history.holds(frame):
                 feed.arrive((frame,))
 
     @contextlib.contextmanager
@@ -107,16 +114,28 @@ class Hub:
         self._doubtful.add(feed)
         self._doubts.set()
 
-    def _adopt(self, epoch: str) -> None:
-        """The database is of another epoch: every follower starts anew."""
-        if epoch != self._fanout.epoch:
+    def _suspect(self) -> None:
+        """The database may have been restored: look, also where somebody doubts it with every message."""
+        if self._suspicion is None and not self._closed:
+            self._suspicion = asyncio.get_running_loop().call_at(self._looked_at + SUSPECTED, self._look_soon)
+
+    def _look_soon(self) -> None:
+        self._suspicion = None
+        self._suspected = True
+        self._doubts.set()
+
+    def _adopt(self, epoch: str, origin: int | None = UNKNOWN) -> None:
+        """What the database is now. Where it is of another epoch, every follower starts anew."""
+        history = self._fanout.history
+        history.origin = origin
+        if epoch != history.epoch:
             log.warning(
-                "the events are of epoch %s now, no longer of %s: all followers start anew", epoch, self._fanout.epoch
+                "the events are of epoch %s now, no longer of %s: all followers start anew", epoch, history.epoch
             )
-            self._fanout.epoch = epoch
+            history.epoch = epoch
             for feed in self._feeds.values():
                 feed.forget()
-                self._doubt(feed)
+            self._look_soon()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -126,18 +145,20 @@ class Hub:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(min(due, loop.time() + RECHECK_ALONE)):
                     await self._doubts.wait()
-            everything = loop.time() >= due or not (self._doubts.is_set() or self._fanout.connected)
+            alone = not (self._doubts.is_set() or self._fanout.connected)
+            everything = self._suspected or alone or loop.time() >= due
             if not everything and not self._doubts.is_set():
                 continue
             feeds = set(self._feeds.values()) if everything else self._doubtful
             self._doubtful = set()
+            self._suspected = False
             self._doubts.clear()
+            self._looked_at = loop.time()
             try:
-                if everything:
-                    self._adopt(await self._log.epoch())
-                    due = loop.time() + self._recheck
                 await self._compare(feeds)
                 waits = pauses()
+                if everything:
+                    due = loop.time() + self._recheck
             except Exception as error:  # without this task nothing that is lost would ever be found
                 if not isinstance(error, Unavailable):
                     log.exception("events could not be compared with the log")
@@ -146,17 +167,17 @@ class Hub:
                 await asyncio.sleep(next(waits))
 
     async def _compare(self, feeds: Collection[Feed]) -> None:
-        if not feeds:
-            return
-        epoch = self._fanout.epoch
+        history = self._fanout.history
+        epoch = history.epoch
         heads = {feed: feed.head for feed in feeds}
-        positions = await self._log.positions([feed.user_id for feed in feeds])
-        if self._fanout.epoch != epoch:
-            return  # adopted meanwhile, and all are in doubt again
+        standing = await self._log.standing([feed.user_id for feed in feeds])
+        if history.epoch != epoch:
+            return  # another one was adopted meanwhile, and all are looked at again
+        self._adopt(standing.epoch, standing.origin)
         for feed, head in heads.items():
-            seq = positions.get(feed.user_id, 0)
+            seq = standing.heads.get(feed.user_id, 0)
             if feed.head is None:
-                feed.start(epoch, seq)
+                feed.start(standing.epoch, seq)
             else:
                 feed.compare(seq, head)
 

@@ -1,6 +1,6 @@
 """What followers hear, as values, and where they can read it again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +9,8 @@ from typing import Protocol
 class Frame:
     """A ready JSON text of one user, without line breaks.
 
-    `seq` is None for progress, which may be dropped; `final`: no progress of the task comes after it.
+    `seq` is None for progress, which may be dropped; `final`: no progress of the task comes after it. `origin`: the table that has the event, where this
+    process has just committed it to a database that tells.
     """
 
     user_id: int
@@ -17,6 +18,7 @@ class Frame:
     text: str
     task_id: str
     final: bool
+    origin: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where several logs stand, read as one; users without a log are missing. `origin`: the table that has them, where the database tells."""
+
+    epoch: str
+    origin: int | None
+    heads: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a client needs that cannot resume: its tasks' cards (JSON texts), as of `seq`."""
 
@@ -42,22 +53,18 @@ class Snapshot:
 
 
 class OutOfRange(Exception):
-    """The log does not reach back to this position, or not yet that far."""
+    """The log does not reach back to this position, or not yet that far, or it is another log."""
 
 
 class Log(Protocol):
     """The committed events, in the database. Every method raises `Unavailable`."""
 
-    async def since(self, user_id: int, after: int, limit: int) -> list[Frame]:
-        """Events with `seq` over `after`, in order. Raises `OutOfRange`."""
+    async def since(self, user_id: int, after: int, limit: int, epoch: str | None = None) -> list[Frame]:
+        """Events (of `epoch`, where one is asked for) with `seq` over `after`, in order. Raises `OutOfRange`."""
         ...
 
-    async def positions(self, user_ids: Sequence[int]) -> dict[int, int]:
-        """Where several logs stand, in one read; users without a log are missing."""
-        ...
-
-    async def epoch(self) -> str:
-        """Which history this is."""
+    async def standing(self, user_ids: Sequence[int]) -> Standing:
+        """Which history this is, and where several logs stand."""
         ...
 
     async def snapshot(self, user_id: int) -> Snapshot:

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError
 
+from app.backoff import pauses
 from app.errors import Unavailable
-from app.events.retry import pauses
 
 log = logging.getLogger(__name__)
 

@@ -22,6 +22,10 @@ FRAMES: Final = b"taskline.frames"
 SIGNAL: Final = b"taskline.signal"
 
 
+class OtherEpoch(Exception):
+    """The message is of another history: the process that sent it, or this one, has not yet seen that the database was restored."""
+
+
 class Seal:
     """`key`: the deployment's, at most 64 bytes."""
 
@@ -42,7 +46,7 @@ class Seal:
         return self._sign(FRAMES, b"\n".join((orjson.dumps(about), *(frame.text.encode() for frame in frames))))
 
     def open_frames(self, message: bytes, epoch: str, user_id: int) -> list[Frame]:
-        """The frames; none where the message is forged, broken, or of another epoch or user.
+        """The frames; none where the message is forged, broken, or of another user. Raises `OtherEpoch`.
 
         Progress that this process sent itself is left out: its hub has had it, and an echo would run after newer progress.
         """
@@ -52,9 +56,11 @@ class Seal:
         first, *texts = body.split(b"\n")
         try:
             about = orjson.loads(first)
-            if (about["e"], about["u"]) != (epoch, user_id):
-                log.warning("a message for user %r of epoch %r was dropped", about["u"], about["e"])
+            if about["u"] != user_id:
+                log.warning("a message for user %r was dropped", about["u"])
                 return []
+            if about["e"] != epoch:
+                raise OtherEpoch
             own = about["o"] == self._origin
             return [
                 Frame(user_id, seq, text.decode(), task_id, final)

@@ -3,6 +3,9 @@
 import logging
 import sys
 import time
+from typing import Final
+
+REFUSED: Final = "ASGI callable returned without completing handshake."
 
 
 class _Lines(logging.Formatter):
@@ -20,5 +23,9 @@ def set_up_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # uvicorn says so of every socket that was refused as it should be (its pull request 3138): each page tries again and again while the database is away.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != REFUSED)
+    # Its pool tells of a database that is away with each try and a trace; we say it once.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     for name in ("app", "workers"):
         logging.getLogger(name).setLevel(level.upper())

@@ -14,8 +14,8 @@ from arq.worker import Retry, Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from app.backoff import Backoff
 from app.errors import Unavailable
-from app.queues.backoff import Backoff
 from app.queues.base import Slots, Wake
 from app.queues.consumer import AT_ONCE, Consumer, Full, WakeFailed, first
 from app.queues.message import MOST_WAITING, VERSION, Malformed, pack, unpack
@@ -62,8 +62,7 @@ class ArqQueue:
             self._redis = None
 
     async def wake(self, lane: str, tasks: Sequence[UUID]) -> None:
-        if self._probe is not None and not self._probe.done():
-            raise Unavailable("Redis is not connected.")
+        self._check_there()
         try:
             await self._answered(self._send(self._prefix + lane, pack(lane, tasks)), ANSWER)
         except Unavailable:
@@ -78,7 +77,8 @@ class ArqQueue:
         return int(await self._answered(self._client.zcard(self._prefix + lane), SILENCE))
 
     async def ping(self) -> None:
-        await self._answered(self._client.ping(), SILENCE)
+        self._check_there()
+        await self._write()
 
     @property
     def _client(self) -> ArqRedis:
@@ -105,6 +105,14 @@ class ArqQueue:
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {error or type(error).__name__}") from error
 
+    def _check_there(self) -> None:
+        if self._probe is not None and not self._probe.done():
+            raise Unavailable("Redis is not connected.")
+
+    async def _write(self) -> None:
+        # A PING would be answered by a Redis that has no room for messages, too.
+        await self._answered(self._client.psetex(f"{self._prefix}ping", 1_000, b""), SILENCE)
+
     def _away(self) -> None:
         if self._redis is not None and (self._probe is None or self._probe.done()):
             self._probe = asyncio.create_task(self._until_back())
@@ -114,7 +122,7 @@ class ArqQueue:
         while True:
             await backoff.wait()
             with suppress(Unavailable):
-                return await self.ping()
+                return await self._write()
 
     async def _session(self, consumer: Consumer) -> None:
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

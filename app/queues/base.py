@@ -17,7 +17,7 @@ class Wake(Protocol):
 
 
 class Slots(Protocol):
-    """A lane's capacity in one worker."""
+    """A lane in one worker: its capacity, and whether hints reach it."""
 
     @property
     def free(self) -> int:
@@ -28,6 +28,9 @@ class Slots(Protocol):
 
     async def wait_full(self) -> None:
         """Return once `free` is 0, at once where it is."""
+
+    def connected(self, yes: bool, /) -> None:
+        """From now on hints reach this worker, or they do not: then it has to look for work by itself, and often."""
 
 
 class TaskQueue(Protocol):
@@ -50,13 +53,14 @@ class TaskQueue(Protocol):
     async def consume(self, lane: str, wake: Wake, slots: Slots) -> None:
         """Call `wake` for each message of `lane` while slots are free, until cancelled.
 
-        Outlives the broker's absence and restarts, and calls `wake(1)` when the broker is lost and when it is back, so
-        that the worker looks for itself. Cancelling lets running calls of `wake` end, for up to 5 s; a call that takes
-        longer is cancelled, its message goes to somebody else. It returns within 15 s, whatever the broker does.
+        A call that has not returned when no slot was free for 0.1 s is cancelled, and its message goes to somebody
+        else: none is kept for as long as a task takes. Outlives the broker's absence and restarts, and tells `slots`
+        when it is connected and when no longer. Cancelling lets running calls of `wake` end, for up to 5 s; one that
+        takes longer is cancelled. It returns within 15 s, whatever the broker does.
         """
 
     async def depth(self, lane: str) -> int:
         """Messages of `lane` that wait at the broker, each of 1 to 16 hints. Raises `Unavailable`."""
 
     async def ping(self) -> None:
-        """Return when the broker answers, raise `Unavailable` within 3 s when not."""
+        """Return when the broker answers and takes messages, as far as is known; raise `Unavailable` within 3 s when not."""

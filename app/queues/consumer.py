@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from app.queues.backoff import Backoff
+from app.backoff import Backoff
 from app.queues.base import Slots, Wake
 
 SETTLE: Final = 5.0  # seconds that running calls of wake get to end when consuming stops
@@ -32,6 +32,7 @@ class Consumer:
         self.stopping = asyncio.Event()
         self._wake = wake
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._wakes: set[asyncio.Timeout] = set()
         self._lost = False
 
     async def run(self, session: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -50,11 +51,11 @@ class Consumer:
         sessions.result()
 
     def consuming(self) -> None:
-        """A session says that messages flow. After an outage the worker is told to look for what it missed."""
+        """A session says that messages flow."""
         if self._lost:
             self._lost = False
             log.warning("lane %s: the broker is back", self.lane)
-            self.start(self._look())
+        self.slots.connected(True)
 
     async def hand_over(self, hints: int) -> None:
         """Wake the worker; the message may be acknowledged then. Raises `Full` or `WakeFailed` where it has to go back."""
@@ -64,19 +65,32 @@ class Consumer:
                     await self.slots.wait_free()
             except TimeoutError:
                 raise Full from None
+        waking = asyncio.timeout(None)
         try:
-            await self._wake(hints)
+            async with waking:
+                self._wakes.add(waking)
+                await self._wake(hints)
         except Exception as error:
+            if waking.expired():
+                raise Full from None
             raise WakeFailed(f"the worker could not look for work: {error}") from error
+        finally:
+            self._wakes.discard(waking)
 
     async def stay_full(self) -> None:
-        """Return once no slot was free for `HOLD`: a worker whose slots come and go need not leave the broker."""
+        """Return once no slot was free for `HOLD`: a worker whose slots come and go need not leave the broker.
+
+        What waits for a slot then is for another worker, too: nobody knows for how long the tasks here run.
+        """
         while True:
             await self.slots.wait_full()
             try:
                 async with asyncio.timeout(HOLD):
                     await self.slots.wait_free()
             except TimeoutError:
+                for waking in self._wakes:
+                    if waking.when() is None:
+                        waking.reschedule(asyncio.get_running_loop().time())
                 return
 
     def start(self, delivery: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -99,10 +113,11 @@ class Consumer:
         while not self.stopping.is_set():
             error = await ending(session())
             if not self.stopping.is_set():
-                self._trouble(error)
+                self.slots.connected(False)
+                self._tell(error)
                 await first(backoff.wait(), self.stopping.wait())
 
-    def _trouble(self, error: BaseException | None) -> None:
+    def _tell(self, error: BaseException | None) -> None:
         if isinstance(error, WakeFailed):
             log.warning("lane %s: %s", self.lane, ascii(str(error)))
         elif not self._lost:
@@ -110,13 +125,6 @@ class Consumer:
             log.warning(
                 "lane %s: lost the broker, the worker looks for work by itself: %s", self.lane, ascii(str(error))
             )
-            self.start(self._look())
-
-    async def _look(self) -> None:
-        try:
-            await self.hand_over(1)
-        except (Full, WakeFailed) as error:
-            log.info("lane %s: did not look for work: %s", self.lane, ascii(str(error)))
 
 
 async def first(*awaitables: Awaitable[object]) -> None:

@@ -91,4 +91,10 @@ async def _session(consumer: Consumer, lane: _Lane) -> None:
             await places.acquire()
             consumer.start(deliver(await lane.get()))
 
-    await first(pull(), failure, consumer.stopping.wait())
+    async def put_back_when_full() -> None:
+        while True:
+            await consumer.stay_full()
+            await consumer.slots.wait_free()
+
+    consumer.consuming()
+    await first(pull(), put_back_when_full(), failure, consumer.stopping.wait())

@@ -109,7 +109,7 @@ class _Inbox:
             await self._consumer.hand_over(unpack(self._consumer.lane, message.body))
         except Malformed as error:
             log.warning("lane %s: %s", self._consumer.lane, error)
-        except Full:
+        except (Full, asyncio.CancelledError):  # cancelled where the claim took too long
             self.unwanted.append(message)
             self.refused.set()
             return

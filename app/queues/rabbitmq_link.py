@@ -12,8 +12,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.connection import make_url
 from aio_pika.exceptions import PublishError
 
+from app.backoff import Backoff
 from app.errors import Unavailable
-from app.queues.backoff import Backoff
 from app.queues.consumer import ending, first
 
 ANSWER: Final = 5.0  # seconds that the broker gets to connect, to confirm, to set a consumer up

@@ -66,7 +66,7 @@ def to_frame(event: Event) -> Frame:
     """The websocket's text frame of an event."""
     card_text = linked(event.task, event.task_id)
     text = f'{{"type":"{event.type}","seq":{event.seq},"at":"{event.at.isoformat()}","task":{card_text}}}'
-    return Frame(event.user_id, event.seq, text, str(event.task_id), event.type in FINAL_EVENTS)
+    return Frame(event.user_id, event.seq, text, str(event.task_id), event.type in FINAL_EVENTS, event.origin)
 
 
 def progress_frame(user_id: int, task_id: UUID, attempt: int, fraction: float | None, message: str) -> Frame:

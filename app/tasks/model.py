@@ -11,7 +11,6 @@ from uuid import UUID
 from app.tasks.states import State
 
 LONGEST_NAME = 200  # characters
-LEASE = 30.0  # seconds that a claim holds without a heartbeat
 
 _last_ms = 0
 _counter = 0
@@ -82,7 +81,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One committed step of a task. `task` is the card as JSON text, as it was at that moment."""
+    """One committed step of a task. `task` is the card as JSON text, as it was at that moment; `origin` the table that has it, where the database tells."""
 
     user_id: int
     seq: int
@@ -90,6 +89,7 @@ class Event:
     type: str
     task_id: UUID
     task: str
+    origin: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,14 @@ class Claim:
     version: int
     attempt: int
     max_attempts: int
+    lost: int  # workers that have died under this task
     params: Mapping[str, Any]
     token: UUID
     event: Event
 
 
-Verdict = Literal["succeeded", "failed", "retry", "cancelled", "released"]
+# "crashed": the process of its own that ran it died.
+Verdict = Literal["succeeded", "failed", "retry", "crashed", "cancelled", "released"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

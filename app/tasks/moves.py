@@ -1,6 +1,7 @@
 """The moves of a task: every write, each conditional, each with its event in the same commit. Both databases implement them; one suite tests both."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -14,8 +15,13 @@ class Moves(Protocol):
         """Accept tasks (to `queued`). None where the draft's key was taken already: read the key, in a new statement, and compare."""
         ...
 
-    async def claim(self, worker: UUID, lane: str, able: Mapping[str, int], limit: int) -> Sequence[Claim]:
-        """Take the best due tasks of a lane (to `running`) among the workloads, with the newest version known, in `able`."""
+    async def claim(
+        self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
+    ) -> Sequence[Claim]:
+        """Take the best due tasks of a lane (to `running`) among the workloads, with the newest version known, in `able`.
+
+        They are claimed under `token`, or a new one. After `Unavailable` the claim may stand all the same: `under` tells.
+        """
         ...
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
@@ -34,10 +40,19 @@ class Moves(Protocol):
         """Extend the leases of claims ({task: token}). The answer has the claims that still hold, and whether a cancel was asked for."""
         ...
 
+    async def under(self, token: UUID) -> Sequence[tuple[UUID, int]]:
+        """What runs under a token: (task, attempt). For a claim of which no answer came."""
+        ...
+
     async def mark(self, marks: Sequence[Mark]) -> None:
         """Keep progress where the claim still holds."""
         ...
 
-    async def reap(self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
-        """Take tasks from dead workers: leases that end within `ahead` seconds, but never the claims of which the caller holds the tokens."""
+    async def reap(
+        self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0, at: datetime | None = None
+    ) -> Sequence[Event]:
+        """Take tasks from dead workers: leases that end within `ahead` seconds, but never the claims of which the caller holds the tokens.
+
+        `at`: an instant of the database's clock that counts as now. A call that a frozen database answers late does not find leases then that ended meanwhile.
+        """
         ...

@@ -1,6 +1,7 @@
 """What follows a commit, off the request's path: events to their followers, wake-ups to the queue. All of it may be lost; the log and the polls make good."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -69,6 +70,14 @@ class Outbox:
             self._lanes[lane] = Batcher(lambda ids: self._wake(lane, ids), most=MOST_HINTS)
         self._lanes[lane].put(task_id)
 
+    async def broker_down_for(self) -> float:
+        """For how many seconds the queue has taken no wake-ups: 0 while they get through. A broker that was away is asked again."""
+        if self.broker_down_since is not None:
+            with contextlib.suppress(Unavailable):
+                await self._queue.ping()
+                self._broker_is_up()
+        return 0.0 if self.broker_down_since is None else time.monotonic() - self.broker_down_since
+
     async def drained(self) -> None:
         """Until everything that was handed over has left, or was given up."""
         self._send()
@@ -96,5 +105,10 @@ class Outbox:
                 self.broker_down_since = time.monotonic()
                 log.warning("the queue does not take wake-ups; workers look by themselves: %s", error)
         else:
-            self.broker_down_since = None
+            self._broker_is_up()
         return [None] * len(ids)
+
+    def _broker_is_up(self) -> None:
+        if self.broker_down_since is not None:
+            self.broker_down_since = None
+            log.warning("the queue takes wake-ups again")

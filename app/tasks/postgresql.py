@@ -5,19 +5,19 @@ statement abort (NULL seq) instead of losing the event. Locks are taken on tasks
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from app.db import PostgresDatabase
+from app.db import NOW, PostgresDatabase
 from app.tasks.document import CARD
-from app.tasks.model import LEASE, Claim, Draft, Ending, Event, Mark
-from app.tasks.retry import LOST_ERROR, MOST_LOST
+from app.tasks.model import Claim, Draft, Ending, Event, Mark
+from app.tasks.retry import LONGEST, LOST_ERROR, MOST_LOST
 from app.tasks.rows import claim_of
 
 _SPECIAL: Final = {"progress": "json_build_object('fraction', t.progress, 'message', t.message)"}
 _FIELDS: Final = ", ".join(f"'{name}', {_SPECIAL.get(name, 't.' + name)}" for name in CARD)
 _CARD: Final = f"json_build_object({_FIELDS})::text"
-_LEASE: Final = f"clock_timestamp() + interval '{LEASE} s'"
 
 
 def _events(kind: str, card: str = _CARD) -> str:
@@ -28,10 +28,10 @@ l AS MATERIALIZED (SELECT x.user_id FROM streams x WHERE x.user_id IN (SELECT us
 s AS (UPDATE streams x SET seq = x.seq + u.n FROM u JOIN l USING (user_id) WHERE x.user_id = u.user_id RETURNING x.user_id, x.seq - u.n AS before),
 e AS (INSERT INTO events (user_id, seq, at, type, task_id, task)
   SELECT t.user_id, s.before + row_number() OVER (PARTITION BY t.user_id ORDER BY t.id), clock_timestamp(), {kind}, t.id, {card}
-  FROM t LEFT JOIN s USING (user_id) RETURNING user_id, seq, at, type, task_id, task)"""
+  FROM t LEFT JOIN s USING (user_id) RETURNING user_id, seq, at, type, task_id, task, tableoid AS origin)"""
 
 
-_RETURN: Final = "\nSELECT user_id, seq, at, type, task_id, task FROM e ORDER BY user_id, seq"
+_RETURN: Final = "\nSELECT user_id, seq, at, type, task_id, task, origin FROM e ORDER BY user_id, seq"
 
 SUBMIT: Final = f"""
 WITH i AS MATERIALIZED (
@@ -45,18 +45,30 @@ t AS (INSERT INTO tasks (id, user_id, name, workload, version, lane, params, sta
   FROM i WHERE key IS NULL OR id IN (SELECT task_id FROM k) RETURNING *),
 {_events("'task.queued'")}{_RETURN}"""
 
-CLAIM: Final = f"""
-WITH c AS MATERIALIZED (
-  SELECT id FROM tasks WHERE state = 'queued' AND lane = $2 AND run_at <= clock_timestamp() AND cancel_requested_at IS NULL
+
+def _best(due: str) -> str:
+    """Some of the tasks that a claim may take, the best first."""
+    return f"""
+  SELECT priority, rank, id FROM tasks WHERE state = 'queued' AND lane = $2 AND {due} AND cancel_requested_at IS NULL
     AND workload = ANY($3::text[]) AND version <= ($4::int[])[array_position($3::text[], workload)]
-  ORDER BY priority DESC, rank, id LIMIT $5 FOR UPDATE SKIP LOCKED),
-t AS (UPDATE tasks SET state = 'running', attempt = tasks.attempt + 1, claim = $6, worker_id = $1, started_at = clock_timestamp(), lease_until = {_LEASE},
+  ORDER BY priority DESC, rank, id LIMIT $5 FOR UPDATE SKIP LOCKED"""
+
+
+# The best of what never had to wait (in order in its index, as many as there are) and of what was to wait until now. Ids in an array and a condition that no
+# index fits leave the planner nothing but the primary key, however old its figures are: any other plan reads the whole backlog.
+CLAIM: Final = f"""
+WITH n AS MATERIALIZED ({_best("run_at <= created_at")}),
+w AS MATERIALIZED ({_best(f"run_at > created_at AND run_at <= {NOW}")}),
+t AS (UPDATE tasks SET state = 'running', attempt = tasks.attempt + 1, claim = $6, worker_id = $1, started_at = clock_timestamp(), lease_until = clock_timestamp() + $7 * interval '1 s',
     progress = NULL, message = '', error = NULL
-  FROM c WHERE tasks.id = c.id AND tasks.state = 'queued' RETURNING tasks.*),
+  WHERE tasks.id = ANY(ARRAY(SELECT id FROM (SELECT * FROM n UNION ALL SELECT * FROM w) c ORDER BY priority DESC, rank, id LIMIT $5))
+    AND CASE tasks.state WHEN 'queued' THEN true END RETURNING tasks.*),
 {_events("'task.started'")}
-SELECT t.workload, t.version, t.attempt, t.max_attempts, t.params, e.user_id, e.seq, e.at, e.type, e.task_id, e.task
+SELECT t.workload, t.version, t.attempt, t.max_attempts, t.lost, t.params, e.user_id, e.seq, e.at, e.type, e.task_id, e.task, e.origin
 FROM e JOIN t ON t.id = e.task_id ORDER BY t.priority DESC, t.rank, t.id"""
 
+_AGAIN: Final = """(i.verdict = 'released' OR (i.verdict = 'retry' AND tasks.errors + 1 < tasks.max_attempts)
+        OR (i.verdict = 'crashed' AND tasks.errors + tasks.lost + 1 < tasks.max_attempts))"""
 FINISH: Final = f"""
 WITH i AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
@@ -67,21 +79,20 @@ k AS MATERIALIZED (
 t AS (UPDATE tasks SET
     state = CASE WHEN i.verdict = 'succeeded' THEN 'succeeded'
       WHEN tasks.cancel_requested_at IS NOT NULL OR i.verdict = 'cancelled' THEN 'cancelled'
-      WHEN i.verdict = 'released' OR (i.verdict = 'retry' AND tasks.errors + 1 < tasks.max_attempts) THEN 'queued'
+      WHEN {_AGAIN} THEN 'queued'
       ELSE 'failed' END,
-    errors = tasks.errors + (i.verdict IN ('retry', 'failed'))::int,
-    run_at = CASE WHEN i.verdict = 'retry' THEN clock_timestamp() + i.retry_after * interval '1 s' ELSE tasks.run_at END,
-    finished_at = CASE WHEN i.verdict = 'released' AND tasks.cancel_requested_at IS NULL
-      OR (i.verdict = 'retry' AND tasks.cancel_requested_at IS NULL AND tasks.errors + 1 < tasks.max_attempts) THEN NULL ELSE clock_timestamp() END,
+    errors = tasks.errors + (i.verdict IN ('retry', 'crashed', 'failed'))::int,
+    run_at = CASE WHEN i.verdict IN ('retry', 'crashed') THEN clock_timestamp() + i.retry_after * interval '1 s' ELSE tasks.run_at END,
+    finished_at = CASE WHEN tasks.cancel_requested_at IS NULL AND {_AGAIN} THEN NULL ELSE clock_timestamp() END,
     progress = CASE WHEN i.verdict = 'succeeded' THEN 1 ELSE tasks.progress END,
     lease_until = NULL, claim = NULL, worker_id = NULL, summary = i.summary, result = i.result,
-    error = CASE WHEN i.verdict IN ('retry', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts, log = i.log
+    error = CASE WHEN i.verdict IN ('retry', 'crashed', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts, log = i.log
   FROM k JOIN i USING (id) WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.attempt = i.attempt AND tasks.claim = i.claim RETURNING tasks.*),
 {_events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{_RETURN}"""
 
 CANCEL: Final = f"""
 WITH k AS MATERIALIZED (
-  SELECT id FROM tasks WHERE id = ANY($2::uuid[]) AND user_id = $1 AND (state = 'queued' OR (state = 'running' AND cancel_requested_at IS NULL))
+  SELECT id FROM tasks WHERE id = ANY($2::uuid[]) AND CASE WHEN user_id = $1 THEN state = 'queued' OR (state = 'running' AND cancel_requested_at IS NULL) END
   ORDER BY id FOR UPDATE),
 t AS (UPDATE tasks SET state = CASE tasks.state WHEN 'queued' THEN 'cancelled' ELSE tasks.state END, cancel_requested_at = clock_timestamp(),
     finished_at = CASE tasks.state WHEN 'queued' THEN clock_timestamp() END
@@ -93,10 +104,10 @@ WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 AND state IN ('succe
 b AS (UPDATE events SET task = json_build_object('id', t.id)::text FROM t WHERE events.task_id = t.id),
 {_events("'task.deleted'", "json_build_object('id', t.id)::text")}{_RETURN}"""
 
-HEARTBEAT: Final = f"""
+HEARTBEAT: Final = """
 WITH i AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS i(id, claim)),
 k AS MATERIALIZED (SELECT tasks.id FROM tasks JOIN i USING (id) WHERE tasks.claim = i.claim AND tasks.state = 'running' ORDER BY tasks.id FOR NO KEY UPDATE OF tasks)
-UPDATE tasks SET lease_until = {_LEASE} FROM k JOIN i USING (id) WHERE tasks.id = k.id AND tasks.claim = i.claim AND tasks.state = 'running'
+UPDATE tasks SET lease_until = clock_timestamp() + $3 * interval '1 s' FROM k JOIN i USING (id) WHERE tasks.id = k.id AND tasks.claim = i.claim AND tasks.state = 'running'
 RETURNING tasks.id, tasks.cancel_requested_at IS NOT NULL AS cancelling"""
 
 MARK: Final = """
@@ -107,22 +118,23 @@ WHERE tasks.id = k.id AND tasks.claim = i.claim AND tasks.state = 'running'"""
 
 REAP: Final = f"""
 WITH k AS MATERIALIZED (
-  SELECT id FROM tasks WHERE state = 'running' AND lease_until < clock_timestamp() + $3 * interval '1 s' AND claim <> ALL($1::uuid[])
+  SELECT id FROM tasks WHERE state = 'running' AND lease_until < coalesce($5::timestamptz, {NOW}) + $3 * interval '1 s' AND claim <> ALL($1::uuid[])
   ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED),
 t AS (UPDATE tasks SET
     state = CASE WHEN tasks.cancel_requested_at IS NOT NULL THEN 'cancelled' WHEN tasks.lost + 1 >= {MOST_LOST} THEN 'failed' ELSE 'queued' END,
-    lost = tasks.lost + 1, run_at = clock_timestamp() + random() * least(300, 2 ^ tasks.attempt) * interval '1 s', lease_until = NULL, claim = NULL, worker_id = NULL,
+    lost = tasks.lost + 1, run_at = clock_timestamp() + random() * least({LONGEST}, 2 ^ (tasks.lost + 1)) * interval '1 s', lease_until = NULL, claim = NULL, worker_id = NULL,
     finished_at = CASE WHEN tasks.cancel_requested_at IS NOT NULL OR tasks.lost + 1 >= {MOST_LOST} THEN clock_timestamp() END,
     error = CASE WHEN tasks.cancel_requested_at IS NULL AND tasks.lost + 1 >= {MOST_LOST} THEN $4::jsonb END
-  FROM k WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.lease_until < clock_timestamp() + $3 * interval '1 s' RETURNING tasks.*),
+  FROM k WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.lease_until < coalesce($5::timestamptz, {NOW}) + $3 * interval '1 s' RETURNING tasks.*),
 {_events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{_RETURN}"""
 
 
 class PostgresMoves:
-    """`app.tasks.moves.Moves` on PostgreSQL."""
+    """`app.tasks.moves.Moves` on PostgreSQL. `lease` in seconds."""
 
-    def __init__(self, db: PostgresDatabase) -> None:
+    def __init__(self, db: PostgresDatabase, *, lease: float) -> None:
         self._db = db
+        self._lease = lease
 
     async def submit(self, drafts: Sequence[Draft]) -> Sequence[Event | None]:
         rows = await self._db.hot(
@@ -147,9 +159,11 @@ class PostgresMoves:
         made = {event.task_id: event for event in map(_event, rows)}
         return [made.get(draft.id) for draft in drafts]
 
-    async def claim(self, worker: UUID, lane: str, able: Mapping[str, int], limit: int) -> Sequence[Claim]:
-        token = uuid4()
-        rows = await self._db.hot(CLAIM, worker, lane, list(able), list(able.values()), limit, token)
+    async def claim(
+        self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
+    ) -> Sequence[Claim]:
+        token = token or uuid4()
+        rows = await self._db.hot(CLAIM, worker, lane, list(able), list(able.values()), limit, token, self._lease)
         return [claim_of(row, token, _event(row)) for row in rows]
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
@@ -180,15 +194,20 @@ class PostgresMoves:
         return _event(rows[0]) if rows else None
 
     async def heartbeat(self, tokens: Mapping[UUID, UUID]) -> Mapping[UUID, bool]:
-        return {
-            row["id"]: row["cancelling"] for row in await self._db.hot(HEARTBEAT, list(tokens), list(tokens.values()))
-        }
+        rows = await self._db.hot(HEARTBEAT, list(tokens), list(tokens.values()), self._lease)
+        return {row["id"]: row["cancelling"] for row in rows}
+
+    async def under(self, token: UUID) -> Sequence[tuple[UUID, int]]:
+        rows = await self._db.hot("SELECT id, attempt FROM tasks WHERE state = 'running' AND claim = $1", token)
+        return [(row["id"], row["attempt"]) for row in rows]
 
     async def mark(self, marks: Sequence[Mark]) -> None:
         await self._db.hot(MARK, *_columns(marks, "id", "token", "fraction", "message"))
 
-    async def reap(self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0) -> Sequence[Event]:
-        return [_event(row) for row in await self._db.hot(REAP, list(held), limit, ahead, LOST_ERROR)]
+    async def reap(
+        self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0, at: datetime | None = None
+    ) -> Sequence[Event]:
+        return [_event(row) for row in await self._db.hot(REAP, list(held), limit, ahead, LOST_ERROR, at)]
 
 
 def _columns(items: Sequence[Any], *names: str) -> list[list[Any]]:
@@ -196,4 +215,4 @@ def _columns(items: Sequence[Any], *names: str) -> list[list[Any]]:
 
 
 def _event(row: Mapping[str, Any]) -> Event:
-    return Event(row["user_id"], row["seq"], row["at"], row["type"], row["task_id"], row["task"])
+    return Event(row["user_id"], row["seq"], row["at"], row["type"], row["task_id"], row["task"], row["origin"])

@@ -10,8 +10,9 @@ MOST_LOST: Final = 3  # workers that may die under a task before it fails as `lo
 LOST_ERROR: Final = orjson.dumps(
     {
         "kind": "lost",
-        "message": f"The worker stopped {MOST_LOST} times while it ran this task.",
-        "hint": "If the task needs much memory, try a smaller input.",
+        "message": f"{MOST_LOST} times a worker stopped answering while it ran this task, so it is not tried again.",
+        "hint": "It may need more memory than there is, or end the program that runs it: try a smaller input. "
+        "If the workers were stopped for another reason, start it again.",
     }
 ).decode()
 

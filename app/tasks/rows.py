@@ -56,6 +56,7 @@ def claim_of(row: Row, token: UUID, event: Event) -> Claim:
         version=row["version"],
         attempt=row["attempt"],
         max_attempts=row["max_attempts"],
+        lost=row["lost"],
         params=orjson.loads(row["params"]),
         token=token,
         event=event,

@@ -1,12 +1,12 @@
 """Reading tasks. Every read is one user's; another user's task is not found."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from app.db import Database
+from app.db import NOW, Database
 from app.errors import Invalid, NotFound
 from app.tasks.log import TaskLog
 from app.tasks.model import Page, Task, TaskFilter
@@ -14,6 +14,7 @@ from app.tasks.rows import ALL_COLUMNS, CARD_COLUMNS, task_of
 
 MOST_ACTIVE: Final = 50
 MOST_FINISHED: Final = 20
+MOST_AHEAD: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,12 @@ class TaskStore:
         """One snapshot of what is active, what finished lately, and the log's position."""
         async with self._db.snapshot():
             position = await self._log.position(user_id)
-            active = await self._of(user_id, "state IN ('queued', 'running')", MOST_ACTIVE)
+            # One by one, since each state has its index: both at once would be looked for among all tasks that the user ever had.
+            active = [
+                *await self._of(user_id, "state = 'queued'", MOST_ACTIVE),
+                *await self._of(user_id, "state = 'running'", MOST_ACTIVE),
+            ]
+            active = sorted(active, key=lambda task: task.id, reverse=True)[:MOST_ACTIVE]
             finished = await self._of(user_id, "state IN ('succeeded', 'failed', 'cancelled')", MOST_FINISHED)
         return Home(epoch=position.epoch, seq=position.seq, active=active, finished=finished)
 
@@ -78,16 +84,29 @@ class TaskStore:
     async def active(self) -> dict[tuple[str, str], int]:
         """How many tasks of all users wait and run, by lane and state."""
         rows = await self._db.fetch_all(
-            """SELECT lane, state, count(*) AS number FROM tasks WHERE state = 'queued' GROUP BY lane, state
+            """SELECT lane, state, count(*) AS number FROM tasks WHERE state = 'queued' AND run_at <= created_at GROUP BY lane, state
+            UNION ALL SELECT lane, state, count(*) FROM tasks WHERE state = 'queued' AND run_at > created_at GROUP BY lane, state
             UNION ALL SELECT lane, state, count(*) FROM tasks WHERE state = 'running' GROUP BY lane, state"""
         )
-        return {(row["lane"], row["state"]): row["number"] for row in rows}
+        numbers: Counter[tuple[str, str]] = Counter()
+        for row in rows:
+            numbers[row["lane"], row["state"]] += row["number"]
+        return dict(numbers)
 
-    async def ahead(self, task: Task) -> int:
-        """How many due tasks of the same lane a worker would take before `task`."""
-        sql = """SELECT count(*) FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= :now
-        AND (priority > :priority OR (priority = :priority AND id < :id))"""
-        values = {"lane": task.lane, "now": datetime.now(UTC), "priority": task.priority, "id": task.id}
+    async def ahead(self, task: Task) -> int | None:
+        """How many due tasks of the same lane a worker would take before `task`, counted up to `MOST_AHEAD`; None while it is not due, by the database's clock."""
+        not_due = f"SELECT 1 FROM tasks WHERE id = :id AND run_at > {NOW}"
+        if await self._db.fetch_one(not_due, {"id": task.id}):
+            return None
+        queued = "SELECT 1 FROM tasks WHERE state = 'queued' AND lane = :lane"
+        same = "priority = :priority AND (rank, id) < ((SELECT rank FROM tasks WHERE id = :id), :id)"
+        # Each part is a range of an index.
+        sql = f"""SELECT count(*) FROM (
+        SELECT 1 FROM ({queued} AND run_at <= created_at AND priority > :priority LIMIT :most) a
+        UNION ALL SELECT 1 FROM ({queued} AND run_at <= created_at AND {same} LIMIT :most) b
+        UNION ALL SELECT 1 FROM ({queued} AND run_at > created_at AND run_at <= {NOW} AND (priority > :priority OR ({same})) LIMIT :most) c
+        LIMIT :most) counted"""
+        values = {"lane": task.lane, "priority": task.priority, "id": task.id, "most": MOST_AHEAD}
         return int(await self._db.fetch_val(sql, values))
 
     async def _of(self, user_id: int, condition: str, limit: int) -> list[Task]:

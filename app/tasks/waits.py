@@ -1,16 +1,14 @@
 """Why a task has not started: the reason, and the remedy where there is one. Only what is known is said."""
 
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from app.catalogue import Catalogue
 from app.tasks.model import Task
 from app.tasks.outbox import Outbox
 from app.tasks.states import State
-from app.tasks.store import TaskStore
+from app.tasks.store import MOST_AHEAD, TaskStore
 
 Reason = Literal["line", "scheduled", "retry", "no_worker", "no_capable_worker", "broker_down"]
 BROKER_DOWN_AFTER: Final = 2.0  # seconds; before that the next wake-up may get through
@@ -33,13 +31,10 @@ class Wait:
 class Waits:
     """Explains a task by the catalogue of workers and the line before it."""
 
-    def __init__(
-        self, store: TaskStore, catalogue: Catalogue, outbox: Outbox, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: TaskStore, catalogue: Catalogue, outbox: Outbox) -> None:
         self._store = store
         self._catalogue = catalogue
         self._outbox = outbox
-        self._clock = clock
 
     async def explain(self, task: Task) -> Wait | None:
         """None where the task does not wait."""
@@ -53,26 +48,26 @@ class Waits:
                 "no_capable_worker",
                 f"No running worker can run {task.workload} {task.version}. Start one that knows it: taskline worker",
             )
-        if task.run_at > datetime.now(UTC):
+        ahead = await self._store.ahead(task)
+        if ahead is None:
             if task.attempt:
                 return Wait(
                     "retry",
                     f"Attempt {task.attempt} of {task.max_attempts} did not succeed; the next one starts at {_clock_time(task.run_at)}.",
                 )
             return Wait("scheduled", f"Starts at {_clock_time(task.run_at)}.")
-        position = await self._store.ahead(task) + 1
-        down = self._outbox.broker_down_since
-        if down is not None and self._clock() - down > BROKER_DOWN_AFTER:
+        position = ahead + 1 if ahead < MOST_AHEAD else None
+        if await self._outbox.broker_down_for() > BROKER_DOWN_AFTER:
             return Wait(
                 "broker_down",
-                "The queue's broker does not answer. Workers look for work every 5 seconds meanwhile.",
+                "The queue's broker takes no wake-ups. Workers look for work by themselves meanwhile, which may take a second longer.",
                 position,
             )
         return Wait(
             "line",
             "Next in line; starts when a worker is free."
             if position == 1
-            else f"{position - 1} in line before this one.",
+            else f"{'At least ' if position is None else ''}{ahead:,} in line before this one.",
             position,
         )
 

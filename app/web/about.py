@@ -1,8 +1,8 @@
 """`GET /about`: what the service does, its parts, and whether each answers now."""
 
-import asyncio
+import contextlib
 import platform
-from collections.abc import Awaitable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,13 +13,15 @@ import starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.errors import Unavailable
+from app.ops.monitor import Monitor
+from app.ops.parts import PARTS
 from app.resources import Resources
 from app.web.api import resources
 from app.web.auth import identify
 from app.web.templating import render
 from app.web.wording import plural
 
-PATIENCE: Final = 2.0  # seconds that a part may take to answer
 _WORDS: Final = {
     "sqlite": "SQLite, embedded",
     "postgresql": "PostgreSQL",
@@ -47,11 +49,14 @@ class Part:
 
 async def about(request: Request) -> Response:
     """The page; signed in or not."""
-    user = await identify(request)
     found = resources(request)
-    workers, workloads, parts = await _known(found)
+    user = position = None
+    with contextlib.suppress(Unavailable):  # what this page says then
+        user = await identify(request)
+        position = await found.log.position(user.user_id) if user else None
+    workers, workloads, parts = await _known(found, request.app.state.monitor)
     values = {
-        "position": await found.log.position(user.user_id) if user else None,
+        "position": position,
         "parts": parts,
         "workloads": workloads,
         "runnable": {name for worker in workers for name in worker.workloads},
@@ -65,16 +70,18 @@ async def about(request: Request) -> Response:
     return render(request, "about.html", values)
 
 
-async def _known(found: Resources) -> tuple[list[Any], list[Any], list[Part]]:
+async def _known(found: Resources, monitor: Monitor) -> tuple[list[Any], list[Any], list[Part]]:
     settings = found.settings
-    database, queue, events = await asyncio.gather(
-        _asked("Database", "the truth: every task and every event", settings.database_url, found.db.ping()),
-        _asked("Queue", "wakes the workers", settings.queue_url, found.queue.ping()),
-        _asked("Events", "carry news between processes", settings.events_url, found.fanout.ping()),
-    )
-    up = database.tone == "ok"
-    workers = await found.catalogue.workers() if up else []
-    workloads = await found.catalogue.all() if up else []
+    said = await monitor.ask()
+    asked = [
+        _part("Database", "the truth: every task and every event", settings.database_url, said),
+        _part("Queue", "wakes the workers", settings.queue_url, said),
+        _part("Events", "carry news between processes", settings.events_url, said),
+    ]
+    workers, workloads, up = [], [], False
+    with contextlib.suppress(Unavailable):
+        if said["database"] is None:
+            workers, workloads, up = await found.catalogue.workers(), await found.catalogue.all(), True
     slots = sum(sum(worker.slots.values()) for worker in workers)
     if not up:
         working = Part("Workers", "run the tasks", "Unknown", "info", "off", "The database would say.")
@@ -100,24 +107,13 @@ async def _known(found: Resources) -> tuple[list[Any], list[Any], list[Part]]:
         "off",
         "Asked when a file is read or written.",
     )
-    return workers, workloads, [web, database, queue, events, working, files]
+    return workers, workloads, [web, *asked, working, files]
 
 
-async def _asked(name: str, what: str, url: str, question: Awaitable[Any]) -> Part:
-    """A part by whether it answers in time."""
+def _part(name: str, what: str, url: str, said: Mapping[str, str | None]) -> Part:
+    """A part by what it says; where it does not answer, what goes on meanwhile and what to do."""
     kind = _WORDS.get(urlsplit(url).scheme, urlsplit(url).scheme)
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await question
-    except TimeoutError:
-        return Part(name, f"{kind}: {what}", "Slow", "alert", "warn", f"No answer within {PATIENCE:.0f} s.")
-    except Exception:  # noqa: BLE001  whatever is wrong with a part is what this page is for
-        return Part(
-            name,
-            f"{kind}: {what}",
-            "Does not answer",
-            "alert",
-            "bad",
-            "Accepted tasks are safe; what needs this part goes on once it answers.",
-        )
-    return Part(name, f"{kind}: {what}", "Answers", "check", "ok")
+    if said[name.lower()] is None:
+        return Part(name, f"{kind}: {what}", "Answers", "check", "ok")
+    away = PARTS[name.lower()]
+    return Part(name, f"{kind}: {what}", "Does not answer", "alert", "bad", f"{away.meanwhile} {away.remedy}")

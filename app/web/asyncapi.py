@@ -5,6 +5,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.ops.parts import PARTS
 from app.version import VERSION
 from app.web.api import json
 from app.web.shapes import Schema, ref, schemas
@@ -51,6 +52,12 @@ SENT: Final = {
         seq=_SEQ,
         tasks={"type": "array", "items": ref("Card")},
     ),
+    "status": _frame(
+        "Which parts of the service do not answer: after the welcome and at each change, where `status=1` asked for it",
+        {"const": "status"},
+        ("down",),
+        down={"type": "array", "items": {"enum": list(PARTS)}},
+    ),
     "pong": _frame("The answer to a ping", {"const": "pong"}, id={}),
     "echoed": _frame("What was sent, back", {"const": "echo"}, ("data",), data={}),
     "error": _frame("The frame was not understood", {"const": "error"}, ("message",), message=_TEXT),
@@ -83,6 +90,7 @@ def asyncapi() -> dict[str, Any]:
                                     "description": "The last event that was seen; 0 for all; without it, from now on",
                                 },
                                 "epoch": _EPOCH,
+                                "status": {"const": "1", "description": "Send `status` frames too"},
                             },
                         }
                     }

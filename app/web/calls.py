@@ -135,8 +135,8 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             id="listEvents",
             tag="Events",
             summary="Read the log of your tasks",
-            description="409 where the log does not reach back to after, or not that far yet: list the tasks, and go on from the newest event.",
-            parameters=[in_query("after", _AFTER, {**_SEQ, "default": 0}), limit(100, stream.MOST_LISTED)],
+            description="Without after, from the oldest that is kept. 409 where the log does not reach back to after, or not that far yet.",
+            parameters=[in_query("after", _AFTER, _SEQ), limit(100, stream.MOST_LISTED)],
             answers={200: ("A page", ref("EventPage"))},
             problems=(409, 422),
         )
@@ -207,7 +207,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             id="getReadiness",
             tag="Service",
             summary="Whether tasks can be accepted",
-            description="They can while the database answers. Queue and events may be away: what waits then starts later.",
+            description="They can while the database answers. Queue and events may be away: `down` says what goes on meanwhile, and what to do.",
             answers={200: ("They can", ref("Readiness")), 503: ("They cannot", ref("Readiness"))},
             public=True,
         )

@@ -107,6 +107,7 @@ def _problem(problem: dict[str, Any], headers: dict[str, str]) -> Response:
 def _log(connection: HTTPConnection, error: Exception, status: int) -> None:
     request_id = connection.scope.get("state", {}).get("request_id")
     if isinstance(error, errors.TasklineError):
-        log.warning("%d for request %s: %s", status, request_id, error.detail)
+        # The monitor says it once, the access log names the request.
+        log.debug("%d for request %s: %s", status, request_id, error.detail)
     else:
         log.error("%d for request %s", status, request_id, exc_info=error)

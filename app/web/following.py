@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from app.accounts import Identity
+from app.accounts import Identity, Sessions
+from app.backoff import until_available
 from app.errors import Invalid
 from app.events.frames import reset_frame, welcome_frame
 from app.events.model import Frame, Position, Snapshot
@@ -22,6 +23,14 @@ def sequence_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_SEQ):
         raise Invalid(fields={"after": "takes the seq of the last event that was seen, or 0"})
     return int(text)
+
+
+async def may_go_on(item: Position | Snapshot | Frame, identity: Identity, sessions: Sessions) -> bool:
+    """Whether `item` may be sent: a reset may come from a restored database, in which the session was never begun and the user's number is another's."""
+    if not isinstance(item, Snapshot):
+        return True
+    sessions.forget(identity.session)
+    return not await until_available(lambda: sessions.ended({identity.session}))
 
 
 def text_of(item: Position | Snapshot | Frame, identity: Identity) -> str:

@@ -3,9 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.errors import Unavailable
 from app.ops.metrics import MEDIA_TYPE, Sample, exposition
+from app.ops.monitor import Monitor
+from app.ops.parts import PARTS
 from app.web.api import json, resources
+from app.web.errors import RETRY_UNAVAILABLE
 from app.web.sockets import Sockets
 
 
@@ -16,19 +18,19 @@ async def alive(request: Request) -> Response:  # noqa: ARG001  every handler ta
 
 async def ready(request: Request) -> Response:
     """`GET /readyz`: 200 while tasks can be accepted: the database answers. Queue and events may be away; that is said, and delays nobody's 202."""
-    parts = {}
-    questions = {
-        "database": resources(request).db.ping,
-        "queue": resources(request).queue.ping,
-        "events": resources(request).fanout.ping,
+    monitor: Monitor = request.app.state.monitor
+    said = await monitor.ask()
+    ready = said["database"] is None
+    answer = {
+        "ready": ready,
+        "parts": {name: problem or "ok" for name, problem in said.items()},
+        "down": {
+            name: {"meanwhile": PARTS[name].meanwhile, "do": PARTS[name].remedy}
+            for name, problem in said.items()
+            if problem is not None
+        },
     }
-    for name, question in questions.items():
-        try:
-            await question()
-            parts[name] = "ok"
-        except Unavailable as error:
-            parts[name] = error.detail
-    return json({"ready": parts["database"] == "ok", "parts": parts}, 200 if parts["database"] == "ok" else 503)
+    return json(answer, headers={} if ready else {"retry-after": str(RETRY_UNAVAILABLE)}, status=200 if ready else 503)
 
 
 async def metrics(request: Request) -> Response:

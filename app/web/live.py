@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.accounts import Identity
+from app.accounts import Identity, Sessions
 from app.errors import Forbidden
 from app.events.follower import Follower
+from app.events.frames import status_frame
+from app.ops.monitor import Monitor
 from app.resources import Resources
 from app.web import auth
-from app.web.following import asked_position, text_of
+from app.web.following import asked_position, may_go_on, text_of
 from app.web.sockets import Sockets
 
 PROTOCOL: Final = "taskline.v1"
@@ -34,7 +37,7 @@ NOT_UNDERSTOOD: Final = '{"type":"error","message":"Send {\\"type\\": \\"ping\\"
 
 
 async def live(websocket: WebSocket) -> None:
-    """Refused before it is accepted (401, 403, 422), or accepted, with the subprotocol where that was offered."""
+    """Refused before it is accepted (401, 403, 422, 503), or accepted, with the subprotocol where that was offered."""
     if not auth.allowed_origin(websocket):
         raise Forbidden
     identity = await auth.require(websocket)
@@ -42,12 +45,16 @@ async def live(websocket: WebSocket) -> None:
     await websocket.accept(PROTOCOL if PROTOCOL in websocket.scope["subprotocols"] else None)
     resources: Resources = websocket.app.state.resources
     sockets: Sockets = websocket.app.state.sockets
-    with resources.hub.follow(identity.user_id, after, epoch) as follower:
-        socket = Socket(websocket, follower, identity)
-        with sockets.add(identity, socket.end_session) as fits:
-            if not fits:
-                socket.end(TOO_MANY)
-            await socket.serve()
+    monitor: Monitor = websocket.app.state.monitor
+    with contextlib.ExitStack() as stack:
+        follower = stack.enter_context(resources.hub.follow(identity.user_id, after, epoch))
+        socket = Socket(websocket, follower, identity, resources.sessions)
+        if websocket.query_params.get("status") == "1":
+            stack.enter_context(monitor.telling(socket.say_status))
+            socket.status = lambda: monitor.down
+        if not stack.enter_context(sockets.add(identity, socket.end_session)):
+            socket.end(TOO_MANY)
+        await socket.serve()
 
 
 class Socket:
@@ -56,12 +63,28 @@ class Socket:
     Whatever ends it ends the follower, so that one place closes.
     """
 
-    __slots__ = ("_credit", "_credited_at", "_follower", "_identity", "_websocket", "_welcomed", "_why")
+    __slots__ = (
+        "_credit",
+        "_credited_at",
+        "_follower",
+        "_identity",
+        "_saying",
+        "_sessions",
+        "_websocket",
+        "_welcomed",
+        "_why",
+        "status",
+    )
 
-    def __init__(self, websocket: WebSocket, follower: Follower, identity: Identity) -> None:
+    def __init__(self, websocket: WebSocket, follower: Follower, identity: Identity, sessions: Sessions) -> None:
+        self.status: Callable[[], Sequence[str]] | None = (
+            None  # which parts are down, for a client that asked to hear of it
+        )
         self._websocket = websocket
         self._follower = follower
         self._identity = identity
+        self._sessions = sessions
+        self._saying: asyncio.Task[None] | None = None
         # Not an Event: that takes 0.8 KiB, of each of thousands of sockets.
         self._welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._why: int | None = RESTARTING  # closing code; None once the client has left
@@ -73,9 +96,13 @@ class Socket:
         receiving = asyncio.create_task(self._receive())
         try:
             async for item in self._follower:
+                if not await may_go_on(item, self._identity, self._sessions):
+                    self.end_session()
+                    break
                 await self._send(text_of(item, self._identity))
                 if not self._welcomed.done():
                     self._welcomed.set_result(None)
+                    self.say_status()
             await self._close()
         except asyncio.CancelledError:
             # The server stops, and this client does not even take the closing frame.
@@ -83,8 +110,21 @@ class Socket:
                 raise
         finally:
             receiving.cancel()
+            if self._saying is not None:
+                self._saying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await receiving
+
+    def say_status(self) -> None:
+        """Send which parts are down, once welcomed: at once, also while the database keeps the events waiting."""
+        if self.status is not None and self._welcomed.done() and (self._saying is None or self._saying.done()):
+            self._saying = asyncio.create_task(self._say_status(self.status))
+
+    async def _say_status(self, status: Callable[[], Sequence[str]]) -> None:
+        said: Sequence[str] | None = None
+        while said != status() and not self._follower.ended:  # it may change while the client takes its time
+            said = status()
+            await self._send(status_frame(said))
 
     def end(self, why: int | None) -> None:
         """Close with this code, unless it is closing already; None: the client has left."""

@@ -99,6 +99,12 @@ def schemas() -> dict[str, Schema]:
             "Whether tasks can be accepted.",
             ready={"type": "boolean"},
             parts={"type": "object", "additionalProperties": TEXT, "description": "`ok`, or what is wrong, by part"},
+            down={
+                "type": "object",
+                "additionalProperties": _object(
+                    "What goes on without a part, and what to do.", meanwhile=TEXT, do=TEXT
+                ),
+            },
         ),
         "Problem": _PROBLEM,
     }

@@ -13,7 +13,7 @@ from app.events.follower import Follower
 from app.events.model import Frame, OutOfRange, Position, Snapshot
 from app.web.api import limit, resources
 from app.web.auth import require
-from app.web.following import asked_position, sequence_number, text_of
+from app.web.following import asked_position, may_go_on, sequence_number, text_of
 from app.web.sockets import Sockets
 
 MOST_LISTED: Final = 500
@@ -23,22 +23,23 @@ RETRY: Final = b"retry: 2000\n\n"  # ms until a browser comes back
 
 
 async def list_events(request: Request) -> Response:
-    """`GET /events`: `next` is the `after` of the following page, null at the end. 409 where the log does not reach back to `after`."""
+    """`GET /events`: `next` is the `after` of the following page, null at the end. Without `after`, from the oldest that is kept.
+
+    409 where the log does not reach back to `after`.
+    """
     user = await require(request)
-    after, most = sequence_number(request.query_params.get("after", "0")), limit(request, 100, MOST_LISTED)
-    log = resources(request).log
+    asked, most = request.query_params.get("after"), limit(request, 100, MOST_LISTED)
+    after = None if asked is None else sequence_number(asked)
     try:
-        frames = await log.since(user.user_id, after, most + 1)
+        epoch, frames = await resources(request).log.page(user.user_id, after, most + 1)
     except OutOfRange:
         raise Conflict(
             "The log does not reach back to there, or not that far yet.",
-            hint="List the tasks, then go on from the newest event.",
+            hint="List the tasks, or ask without after for the oldest events that are kept.",
         ) from None
     following = frames[most - 1].seq if len(frames) > most else "null"
     items = ",".join(frame.text for frame in frames[:most])
-    return Response(
-        f'{{"epoch":"{await log.epoch()}","items":[{items}],"next":{following}}}', media_type="application/json"
-    )
+    return Response(f'{{"epoch":"{epoch}","items":[{items}],"next":{following}}}', media_type="application/json")
 
 
 async def stream_events(request: Request) -> Response:
@@ -62,6 +63,7 @@ class EventStream(Response):
         super().__init__(headers={"x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._hub = resources(request).hub
+        self._sessions = resources(request).sessions
         self._sockets: Sockets = request.app.state.sockets
         self._user = user
         self._after = after
@@ -102,6 +104,8 @@ class EventStream(Response):
             except StopAsyncIteration:
                 more = False
             else:
+                if not await may_go_on(item, self._user, self._sessions):
+                    return
                 epoch = item.epoch if not isinstance(item, Frame) else epoch
                 chunk = self._event(item, epoch)
 

@@ -24,7 +24,7 @@ from app.web.wording import length
 CAUSES: Final = {
     "error": "The work ran into an error.",
     "timeout": "It took longer than it may.",
-    "lost": "The workers that ran it went away.",
+    "lost": "What ran it stopped.",
     "rejected": "The input was not accepted.",
 }
 STEPS: Final = {

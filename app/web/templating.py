@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
+from app.ops.parts import PARTS
 from app.web import wording
 from app.web.cards import initials
 from app.web.static import Static
@@ -35,7 +36,7 @@ def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templ
         return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
 
     # A page that goes on live gives its own `position`; the others have none.
-    environment.globals.update(static=static.url, icon=icon, version=version, position=None)
+    environment.globals.update(static=static.url, icon=icon, version=version, position=None, parts_away=PARTS)
     environment.filters.update(
         about=wording.about,
         ago=lambda then: wording.ago(then, datetime.now(UTC)),

@@ -36,6 +36,15 @@ export async function run(store) {
       equal([active(state).length, finished(state).length, state.seq], [0, 1, 3]);
       equal(reduce(state, { type: "seen" }).news, []);
     },
+    "which parts are away is known, and changes nothing else"() {
+      const state = after(page([{ card: card("running"), wait: null }], 4), frame({ type: "status", down: ["queue"] }));
+      equal([state.down, state.seq, active(state).length, state.news], [["queue"], 4, 1, []]);
+      equal(reduce(state, frame({ type: "status", down: [] })).down, []);
+    },
+    "a reset is counted, as pages that hold more than cards load again"() {
+      equal(after(page()).resets, 0);
+      equal(after(page(), frame({ type: "reset", epoch: "e2", seq: 1, tasks: [] })).resets, 1);
+    },
     "an event that comes again changes nothing"() {
       const state = after(page(), event("task.queued", 1, "queued"), event("task.started", 2, "running"), event("task.queued", 1, "queued"));
       equal([state.tasks[MINE].state, state.seq, state.news], ["running", 2, []]);

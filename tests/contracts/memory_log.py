@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 
 from app.errors import Unavailable
-from app.events.model import Frame, OutOfRange, Snapshot
+from app.events.model import Frame, OutOfRange, Snapshot, Standing
 
 
-def frame_of(user_id: int, seq: int, *, final: bool = False, task: str | None = None) -> Frame:
+def frame_of(
+    user_id: int, seq: int, *, final: bool = False, task: str | None = None, origin: int | None = None
+) -> Frame:
     """A frame as the store would make it, with only what tests look at."""
     task_id = task or f"task-{seq}"
-    return Frame(user_id, seq, f'{{"type":"task.queued","seq":{seq},"task":{{"id":"{task_id}"}}}}', task_id, final)
+    text = f'{{"type":"task.queued","seq":{seq},"task":{{"id":"{task_id}"}},"origin":"{origin}"}}'
+    return Frame(user_id, seq, text, task_id, final, origin)
 
 
 def progress_of(user_id: int, task: str, fraction: float) -> Frame:
@@ -25,14 +28,16 @@ class MemoryLog:
         self.reads = 0
         self.away = False
         self._delay = delay
-        self._epoch = "epoch-1"
+        self.epoch = "epoch-1"
+        self.origin = 1
         self._frames: dict[int, list[Frame]] = {}
         self._floor: dict[int, int] = {}
+        self._undone: dict[str, dict[int, list[Frame]]] = {}
 
     def commit(self, user_id: int, count: int = 1, *, final: bool = False, task: str | None = None) -> list[Frame]:
         """Append events; returns their frames."""
         head = self.head(user_id)
-        frames = [frame_of(user_id, head + at + 1, final=final, task=task) for at in range(count)]
+        frames = [frame_of(user_id, head + at + 1, final=final, task=task, origin=self.origin) for at in range(count)]
         self._frames.setdefault(user_id, []).extend(frames)
         return frames
 
@@ -45,29 +50,34 @@ class MemoryLog:
 
     def restore(self, user_id: int, seq: int) -> None:
         """Go back to an older state, as a restored backup does, in a new epoch."""
+        self._undone[self.epoch] = dict(self._frames)
         self._frames[user_id] = self._frames.get(user_id, [])[:seq]
         self._floor[user_id] = min(seq, self._floor.get(user_id, 0))
-        self._epoch = f"epoch-{int(self._epoch.removeprefix('epoch-')) + 1}"
+        self.origin += 1
+        self.epoch = f"epoch-{self.origin}"
 
-    async def since(self, user_id: int, after: int, limit: int) -> list[Frame]:
+    def told(self, epoch: str, user_id: int, seq: int) -> str:
+        """The text of an event of an epoch, also of one that was undone by a restore."""
+        return self._undone.get(epoch, self._frames)[user_id][seq - 1].text
+
+    async def since(self, user_id: int, after: int, limit: int, epoch: str | None = None) -> list[Frame]:
         await self._read()
         frames = self._frames.get(user_id, [])
+        if epoch not in (None, self.epoch):
+            raise OutOfRange
         if not self._floor.get(user_id, 0) <= after <= len(frames):
             raise OutOfRange
         return frames[after : after + limit]
 
-    async def positions(self, user_ids: Sequence[int]) -> dict[int, int]:
-        found = {user_id: len(self._frames[user_id]) for user_id in user_ids if user_id in self._frames}
+    async def standing(self, user_ids: Sequence[int]) -> Standing:
+        heads = {user_id: len(self._frames[user_id]) for user_id in user_ids if user_id in self._frames}
+        found = Standing(self.epoch, self.origin, heads)
         await self._read()
         return found  # as of the question: what is committed meanwhile is not in it
 
-    async def epoch(self) -> str:
-        await self._read()
-        return self._epoch
-
     async def snapshot(self, user_id: int) -> Snapshot:
         await self._read()
-        return Snapshot(self._epoch, self.head(user_id), [f'{{"seq":{self.head(user_id)}}}'])
+        return Snapshot(self.epoch, self.head(user_id), [f'{{"seq":{self.head(user_id)}}}'])
 
     async def _read(self) -> None:
         self.reads += 1

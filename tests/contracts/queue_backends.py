@@ -125,6 +125,7 @@ class Worker:
         self.free = slots
         self.hints = 0
         self.calls = 0
+        self.connections: list[bool] = []  # what it was told: whether hints reach it
         self._react = react
         self._changed = asyncio.Event()
 
@@ -133,6 +134,16 @@ class Worker:
         self._react(self)
         self.hints += hints
         self._tell()
+
+    def connected(self, yes: bool) -> None:
+        if self.connections[-1:] != [yes]:
+            self.connections.append(yes)
+            self._tell()
+
+    async def told(self, *connections: bool, within: float = 20) -> None:
+        """Return once it was told exactly this, in turn."""
+        async with asyncio.timeout(within):
+            await self._until(lambda: tuple(self.connections) == connections)
 
     def set_free(self, free: int) -> None:
         self.free = free

@@ -48,14 +48,14 @@ class Tasks:
 
 
 @contextlib.asynccontextmanager
-async def task_database(url: str) -> AsyncIterator[Tasks]:
-    """Migrate and connect `url`."""
+async def task_database(url: str, *, lease: float = 30.0) -> AsyncIterator[Tasks]:
+    """Migrate and connect `url`. `lease` in seconds."""
     await upgrade(url)
     db = open_database(url)
     await db.connect()
     try:
         log = TaskLog(db)
-        yield Tasks(db, moves_on(db), TaskStore(db, log), log, uuid4())
+        yield Tasks(db, moves_on(db, lease=lease), TaskStore(db, log), log, uuid4())
     finally:
         await db.disconnect()
 

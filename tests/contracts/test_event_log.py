@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.db import Database, open_database
-from app.events.model import Log, OutOfRange
+from app.events.model import Log, OutOfRange, Standing
 from app.migrate import upgrade
 from app.tasks.log import TaskLog
 from tests.contracts import written_events
@@ -143,12 +143,22 @@ async def test_positions_of_several_users_in_one_read(backend: Backend) -> None:
     users = [await backend.user() for _ in range(3)]
     for count, user in enumerate(users):
         await backend.append(user, count)
-    assert await backend.log.positions([*users, 10**6]) == {users[0]: 0, users[1]: 1, users[2]: 2}
-    assert await backend.log.positions([]) == {}
+    standing = await backend.log.standing([*users, 10**6])
+    assert standing.heads == {users[0]: 0, users[1]: 1, users[2]: 2}
+    assert await backend.log.standing([]) == Standing(standing.epoch, standing.origin, {})
 
 
 async def test_a_snapshot_says_where_it_stands(backend: Backend) -> None:
     user = await backend.user()
     await backend.append(user, 4)
     snapshot = await backend.log.snapshot(user)
-    assert (snapshot.epoch, snapshot.seq) == (await backend.log.epoch(), 4)
+    assert (snapshot.epoch, snapshot.seq) == ((await backend.log.standing([])).epoch, 4)
+
+
+async def test_events_of_another_epoch_are_out_of_range(backend: Backend) -> None:
+    user = await backend.user()
+    await backend.append(user, 4)
+    epoch = (await backend.log.standing([user])).epoch
+    assert len(await backend.log.since(user, 0, 500, epoch)) == 4
+    with pytest.raises(OutOfRange):
+        await backend.log.since(user, 0, 500, "elsewhere")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from app.catalogue import Catalogue, Worker
 from app.errors import NotFound, Unstorable
 from app.tasks.document import card
 from app.tasks.model import Draft, Mark, TaskFilter
@@ -196,6 +197,60 @@ async def test_a_task_that_loses_three_workers_fails_as_lost(tasks: Tasks) -> No
     assert task.error["kind"] == "lost"
 
 
+@pytest.mark.parametrize(("lost", "most", "attempts"), [(0, 3, 3), (0, 1, 1), (1, 3, 3), (1, 1, 2), (2, 5, 5)])
+async def test_a_task_whose_processes_die_fails_at_the_most_attempts(
+    tasks: Tasks, lost: int, most: int, attempts: int
+) -> None:
+    ada = await tasks.user(1)
+    made = await tasks.submit(ada, max_attempts=most)
+    error = '{"kind": "lost", "message": "It died.", "hint": null}'
+    for attempt in range(1, attempts + 1):
+        await tasks.db.execute("UPDATE tasks SET run_at = created_at WHERE state = 'queued'")
+        (claim,) = await tasks.claim(worker=uuid4())
+        assert (claim.attempt, claim.lost) == (attempt, min(attempt - 1, lost))
+        if attempt <= lost:
+            assert len(await tasks.moves.reap([], ahead=60)) == 1
+        else:
+            await tasks.end(claim, "crashed", error=error)
+        task = await tasks.store.get(ada, made.id)
+        assert task.state is (State.FAILED if attempt == attempts else State.QUEUED)
+    assert task.error == {"kind": "lost", "message": "It died.", "hint": None}
+
+
+async def test_the_first_lost_worker_costs_two_seconds_at_most(tasks: Tasks) -> None:
+    ada = await tasks.user(1)
+    made = [await tasks.submit(ada) for _ in range(50)]
+    for claim in await tasks.claim(50):  # attempts of drained workers do not count
+        await tasks.end(claim, "released")
+    await tasks.claim(50)
+    before = datetime.now(UTC)
+    assert len(await tasks.moves.reap([], ahead=60)) == 50
+    waits = [((await tasks.store.get(ada, one.id)).run_at - before).total_seconds() for one in made]
+    assert max(waits) < 2.5
+    assert len({round(wait, 2) for wait in waits}) > 10, "they do not come back at once"
+
+
+async def test_what_runs_under_a_token_is_known(tasks: Tasks) -> None:
+    ada = await tasks.user(1)
+    made, token = await tasks.submit(ada), uuid4()
+    assert await tasks.moves.under(token) == []
+    (claim,) = await tasks.moves.claim(tasks.worker, "light", {"work": 1}, 1, token=token)
+    assert claim.token == token
+    assert await tasks.moves.under(token) == [(made.id, 1)]
+    await tasks.end(claim, "released")
+    assert await tasks.moves.under(token) == []
+
+
+async def test_a_lease_lasts_as_long_as_it_was_said_to(database_url: str) -> None:
+    async with task_database(database_url, lease=5) as tasks:
+        await tasks.submit(await tasks.user(1))
+        (claim,) = await tasks.claim()
+        for _ in range(2):
+            assert await tasks.moves.reap([], ahead=4) == []
+            await tasks.moves.heartbeat({claim.id: claim.token})
+        assert len(await tasks.moves.reap([], ahead=6)) == 1
+
+
 async def test_a_key_makes_one_task(tasks: Tasks) -> None:
     ada, eve = await tasks.user(1), await tasks.user(2)
     drafts = [draft(ada, key="k", body=b"same") for _ in range(4)] + [draft(eve, key="k", body=b"same")]
@@ -242,7 +297,7 @@ async def test_the_database_itself_refuses_to_change_what_has_ended(tasks: Tasks
     await tasks.submit(ada)
     (claim,) = await tasks.claim()
     await tasks.end(claim, "succeeded")
-    with pytest.raises(Exception, match=r"terminal|illegal move|goes back"):
+    with pytest.raises(Exception, match=r"terminal|illegal move|goes back|does not hold"):
         await tasks.db.execute(statement)
 
 
@@ -287,3 +342,31 @@ async def test_pages_go_on_where_the_last_ended(tasks: Tasks) -> None:
     assert rest.next is None
     assert (await tasks.store.page(ada, TaskFilter(q="%3"), 3)).items == []
     assert (await tasks.store.page(ada, TaskFilter(state=State.FAILED), 3)).items == []
+
+
+async def test_whether_a_worker_is_alive_is_told_by_the_databases_clock_alone(tasks: Tasks) -> None:
+    wrong = datetime(2020, 1, 1, tzinfo=UTC)
+    worker = Worker(
+        id=tasks.worker,
+        host="here",
+        pid=1,
+        version="1",
+        started_at=wrong,
+        last_seen_at=wrong,
+        workloads={"work": 1},
+        slots={"light": 1},
+    )
+    await Catalogue(tasks.db, alive=10).beat(worker)
+    assert [one.id for one in await Catalogue(tasks.db, alive=10).workers()] == [worker.id]
+    assert await Catalogue(tasks.db, alive=0).workers() == []
+    catalogue = Catalogue(tasks.db, alive=10)
+    await catalogue.forget_gone()
+    assert len(await catalogue.workers()) == 1
+
+
+async def test_the_place_in_line_is_told_by_the_databases_clock(tasks: Tasks) -> None:
+    ada = await tasks.user(1)
+    later = await tasks.submit(ada, run_at=datetime.now(UTC) + timedelta(hours=1))
+    first, second = await tasks.submit(ada), await tasks.submit(ada)
+    places = [await tasks.store.ahead(await tasks.store.get(ada, one.id)) for one in (later, first, second)]
+    assert places == [None, 0, 1]

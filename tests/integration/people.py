@@ -95,6 +95,15 @@ class Listener:
         """Wait until these tasks have ended."""
         await self.until(lambda self: task_ids <= self.ended)
 
+    @property
+    def close_code(self) -> int | None:
+        """With what the server has closed."""
+        return self._socket.close_code
+
+    async def closed(self) -> None:
+        """Wait until the server closes."""
+        await asyncio.wait([self._reading])
+
     async def close(self) -> None:
         await self._socket.close()
         await self._reading

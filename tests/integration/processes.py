@@ -28,6 +28,7 @@ class Service(Server):
 
     Settings are named as in `app.settings`, in lower case. Without others everything is embedded, in a folder that goes with the service. The port stays the
     same over restarts; with `port=0` the service chooses one at its first start. `modules`: a folder with modules for the setting `workloads`.
+    `program`: what is started instead of the installed command; `variables`: what it needs in its environment besides its settings.
     """
 
     name = "Taskline"
@@ -39,12 +40,15 @@ class Service(Server):
         *,
         port: int | None = None,
         modules: Path | None = None,
+        program: Sequence[str] = (str(PROGRAM),),
+        variables: Mapping[str, str] | None = None,
         **settings: str,
     ) -> None:
         super().__init__(free_port() if port is None else port)
         self.name = f"Taskline {command}"
         self._word = command
-        self._modules = modules
+        self._program = program
+        self._variables = {**({"PYTHONPATH": str(modules)} if modules else {}), **(variables or {})}
         self._settings = {"data_dir": str(self.folder / "data"), **IN_A_HURRY, **settings}
         self._launched_at = 0  # bytes into the log
 
@@ -79,8 +83,7 @@ class Service(Server):
         return found[0] if found else ""
 
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
-        paths = {"PYTHONPATH": str(self._modules)} if self._modules else {}
-        return [str(PROGRAM), self._word], {**environment(port=str(self.port), **self._settings), **paths}
+        return [*self._program, self._word], {**environment(port=str(self.port), **self._settings), **self._variables}
 
     def _answers(self) -> bool:
         found = READY[self._word].search(self.said().encode())
@@ -92,11 +95,13 @@ class Service(Server):
         return self.main_pid, signal.SIGTERM
 
 
-def taskline(*words: str, **settings: str) -> str:
+def taskline(
+    *words: str, program: Sequence[str] = (str(PROGRAM),), variables: Mapping[str, str] | None = None, **settings: str
+) -> str:
     """Run a command that ends by itself, such as `migrate`; returns what it printed. Raises `ServerError` with that where it fails."""
     done = subprocess.run(
-        [str(PROGRAM), *words],
-        env={**os.environ, **environment(**settings)},
+        [*program, *words],
+        env={**os.environ, **environment(**settings), **(variables or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -105,6 +105,14 @@ def dies(how: str) -> None:
 
 
 @workload
+async def dies_on_loop(how: str) -> None:
+    """Takes its process with it, be it the worker's."""
+    if how == "os._exit":
+        os._exit(7)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@workload
 def babbles() -> None:
     """Writes nonsense on every descriptor that it finds."""
     for descriptor in range(3, 64):
@@ -214,6 +222,30 @@ async def on_loop(ctx: Context, how: str = "return") -> str:
         case "raise":
             raise ValueError("two is not three")
     return "ended"
+
+
+@workload(mode="thread")
+def stubborn(ctx: Context, until: str) -> str:
+    """Goes on until there is a file, whatever it is told."""
+    ctx.progress(0.5, "waiting")
+    while True:
+        try:
+            while not Path(until).exists():
+                time.sleep(0.01)
+            return "ended"  # noqa: TRY300  what strikes on the way here is caught too
+        except BaseException:  # noqa: BLE001
+            continue
+
+
+@workload
+async def tells(ctx: Context) -> dict[str, int]:
+    """Tells its process, from another coroutine."""
+    return {"pid": await asyncio.create_task(_pid())}
+
+
+async def _pid() -> int:
+    await asyncio.sleep(0)
+    return os.getpid()
 
 
 calm_thread = workload(name="calm_thread", mode="thread")(in_thread.function)

@@ -40,12 +40,14 @@ async def test_without_the_database_the_process_lives_but_is_not_ready(
             assert (await http.get("/readyz")).json() == {
                 "ready": True,
                 "parts": {"database": "ok", "queue": "ok", "events": "ok"},
+                "down": {},
             }
             await asyncio.to_thread(postgresql.stop)
             assert (await http.get("/healthz")).status_code == 200
             answer = await http.get("/readyz")
             assert answer.status_code == 503
             assert "does not answer" in answer.json()["parts"]["database"]
+            assert answer.headers["retry-after"] == "5"
             await asyncio.to_thread(postgresql.start)
             assert (await http.get("/readyz")).status_code == 200, "by itself, at once"
     finally:

@@ -320,7 +320,7 @@ class TestWhoMayDoWhat:
         assert (await bob.get(f"{API}/tasks", params={"cursor": str(uuid4())})).status_code == 200
         assert await ada.task(task) == task
 
-    @pytest.mark.parametrize("name", ["nothing", "%00", str(uuid4())])
+    @pytest.mark.parametrize("name", ["nothing", "%00", "00000000-0000-7000-8000-000000000000"])
     async def test_what_is_not_there_is_not_found(self, ada: Caller, name: str) -> None:
         for path in (f"{API}/tasks/{name}", f"{API}/tasks/{name}/events", f"{API}/tasks/{name}/artifacts/x"):
             refused(await ada.get(path), 404)
@@ -363,4 +363,5 @@ class TestAbout:
         assert (await ada.get("/readyz")).json() == {
             "ready": True,
             "parts": {"database": "ok", "queue": "ok", "events": "ok"},
+            "down": {},
         }

@@ -75,7 +75,7 @@ async def test_a_killed_workers_task_starts_anew_on_another(shared: dict[str, An
             await heard.until(lambda self: any(e["type"] == "task.started" for e in self.events))
             await asyncio.to_thread(dying.kill)
             await asyncio.to_thread(living.start)
-            # A lease of 30 s, a sweep each 10 s after a lease of contact, a backoff of up to 2 s.
+            # Its lease ends, a sweep comes, a backoff of up to 2 s passes.
             await heard.until_ended({task})
             check_history(heard.events, {task})
             assert [event["type"] for event in heard.events][-3:] == ["task.retrying", "task.started", "task.succeeded"]

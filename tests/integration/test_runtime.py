@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -15,9 +17,11 @@ import pytest
 from app.artifacts import ArtifactStore
 from app.artifacts.files import Files
 from app.catalogue import Catalogue, Worker
+from app.db import open_database
 from app.errors import Unavailable
 from app.events.model import Frame
 from app.queues import open_queue
+from app.resources import moves_on
 from app.tasks.outbox import Outbox
 from app.tasks.states import State
 from tests.contracts.task_databases import Tasks, task_database
@@ -28,7 +32,7 @@ from workers.lane import Lane
 from workers.runtime import Runtime
 
 ADA = 1
-ABLE = {"countdown": 1}
+SAMPLES = "tests.integration.samples"
 
 
 class Followers:
@@ -62,12 +66,24 @@ class Bench:
     followers: Followers
     running: asyncio.Task[None]
 
-    async def countdown(self, seconds: float) -> UUID:
-        """Start one, and wait until it runs."""
-        made = await self.tasks.submit(ADA, workload="countdown", params=f'{{"seconds": {seconds}}}')
+    async def start(self, workload: str, **params: object) -> UUID:
+        """Start a task, and wait until it runs."""
+        made = await self.tasks.submit(ADA, workload=workload, params=orjson.dumps(params).decode())
         self.lane.ring()
         await self.followers.until(lambda: "task.started" in self.followers.types())
         return made.id
+
+    async def countdown(self, seconds: float) -> UUID:
+        """Start one, and wait until it runs."""
+        return await self.start("countdown", seconds=seconds)
+
+    async def counts(self, task_id: UUID) -> tuple[str, int, int, int]:
+        """State, attempts, errors and lost workers of a task."""
+        row = await self.tasks.db.fetch_one(
+            "SELECT state, attempt, errors, lost FROM tasks WHERE id = :id", {"id": task_id}
+        )
+        assert row is not None
+        return row["state"], row["attempt"], row["errors"], row["lost"]
 
     async def idle(self) -> None:
         """Until nothing runs."""
@@ -85,12 +101,13 @@ class Bench:
 async def bench(database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     async with task_database(database_url) as tasks:
         await tasks.user(ADA)
-        described = await describe([BUILT_IN])
+        described = await describe([BUILT_IN, SAMPLES])
+        able = {one.name: one.version for one in described.workloads.values() if one.lane == "light"}
         execution = Execution(described)
         artifacts = ArtifactStore((tmp_path / "files").as_uri())
         followers, queue = Followers(), open_queue("memory://", deployment="test")
         outbox = Outbox(followers, queue)
-        lane = Lane("light", 4, ABLE)
+        lane = Lane("light", 4, able)
         now = datetime.now(UTC)
         worker = Worker(
             id=uuid4(),
@@ -99,14 +116,18 @@ async def bench(database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
             version="1",
             started_at=now,
             last_seen_at=now,
-            workloads=ABLE,
+            workloads=able,
             slots={"light": 4},
         )
 
         @contextlib.asynccontextmanager
         async def contact() -> AsyncIterator[Contact]:
-            async with task_database(database_url) as of_heart:
-                yield Contact(of_heart.moves, Catalogue(of_heart.db))
+            db = open_database(database_url, pool=2)
+            await db.connect()
+            try:
+                yield Contact(moves_on(db, lease=30), Catalogue(db, alive=30))
+            finally:
+                await db.disconnect()
 
         runtime = Runtime(
             worker=worker,
@@ -118,6 +139,7 @@ async def bench(database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
             artifacts=artifacts,
             scratch=tmp_path,
             rhythm=Rhythm(every=0.1, again=0.05, fence=0.5),
+            poll=5,
             contact=contact,
         )
         made = Bench(tasks, runtime, lane, followers, asyncio.create_task(runtime.run()))
@@ -187,14 +209,159 @@ async def test_a_worker_that_lost_its_claim_stops_and_writes_nothing(bench: Benc
     assert bench.followers.types() == ["task.started"], "the zombie told nobody anything"
 
 
-async def test_without_the_database_all_work_is_ended_before_the_leases(
+async def test_without_the_database_all_work_is_ended_and_handed_back_once_it_answers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task_id = await bench.countdown(600)
+    moves = type(bench.tasks.moves)
+    tried = asyncio.Event()
 
-    async def gone(*_: object) -> None:
+    async def gone(*_: object, **__: object) -> Any:
         raise Unavailable
 
-    monkeypatch.setattr(type(bench.tasks.moves), "heartbeat", gone)
-    await bench.idle()
-    assert (await bench.tasks.store.get(ADA, task_id)).state is State.RUNNING, "its lease gives it to another worker"
+    async def gone_too(*_: object) -> Any:
+        tried.set()
+        raise Unavailable
+
+    with monkeypatch.context() as away:
+        away.setattr(moves, "heartbeat", gone)
+        away.setattr(moves, "claim", gone)
+        away.setattr(bench.runtime._endings._finish, "_flush", gone_too)
+        async with asyncio.timeout(10):
+            await tried.wait()
+        assert await bench.counts(task_id) == ("running", 1, 0, 0)
+    await bench.followers.until(lambda: bench.followers.types().count("task.started") == 2)
+    assert bench.followers.types() == ["task.started", "task.retrying", "task.started"]
+    assert await bench.counts(task_id) == ("running", 2, 0, 0), "nobody died, nothing failed"
+
+
+async def test_a_thread_that_does_not_end_is_not_handed_back_before_it_has(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    task_id = await bench.start("stubborn", until=str(tmp_path / "end"))
+    (running,) = bench.runtime._running.values()
+    fenced, beaten = asyncio.Event(), threading.Event()
+    beat, hand_back = bench.runtime._heart._beat, bench.runtime._hand_all_back
+
+    async def gone(*_: object) -> Any:
+        raise Unavailable
+
+    async def beats(*arguments: Any) -> None:
+        await beat(*arguments)
+        beaten.set()
+
+    def fence() -> None:
+        hand_back()
+        fenced.set()
+
+    monkeypatch.setattr(bench.runtime, "_hand_all_back", fence)
+    monkeypatch.setattr(bench.runtime._heart, "_beat", gone)
+    async with asyncio.timeout(10):
+        await fenced.wait()
+    assert not bench.runtime._heart.sure(task_id)
+    monkeypatch.setattr(bench.runtime._heart, "_beat", beats)
+    assert await asyncio.to_thread(beaten.wait, 10)
+    assert bench.runtime._heart.sure(task_id), "the lease is kept up meanwhile"
+    assert running.stop.reason == "withdraw"
+    assert await bench.counts(task_id) == ("running", 1, 0, 0), "nobody else may start it while its thread goes on"
+    (tmp_path / "end").touch()
+    await bench.followers.until(lambda: "task.retrying" in bench.followers.types())
+
+
+async def test_a_beat_that_hangs_is_followed_by_one_over_a_new_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = await bench.countdown(600)
+    moves = type(bench.tasks.moves)
+    heartbeat, hung, again = moves.heartbeat, threading.Event(), threading.Event()
+
+    async def hangs(*arguments: Any) -> Any:
+        if not hung.is_set():
+            hung.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+            await asyncio.sleep(0.3)  # as giving back a connection to nowhere does
+        again.set()
+        return await heartbeat(*arguments)
+
+    monkeypatch.setattr(moves, "heartbeat", hangs)
+    assert await asyncio.to_thread(again.wait, 0.4)
+    assert await bench.counts(task_id) == ("running", 1, 0, 0)
+
+
+async def test_a_claim_whose_answer_was_lost_is_handed_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    moves = type(bench.tasks.moves)
+    claim = moves.claim
+
+    async def cut(*arguments: Any, **named: Any) -> Any:
+        if await claim(*arguments, **named):
+            monkeypatch.setattr(moves, "claim", claim)
+            raise Unavailable
+        return ()
+
+    monkeypatch.setattr(moves, "claim", cut)
+    task_id = await bench.countdown(0)
+    await bench.followers.until(lambda: "task.succeeded" in bench.followers.types())
+    assert await bench.counts(task_id) == ("succeeded", 2, 0, 0)
+
+
+async def test_a_claim_that_was_answered_late_is_handed_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    moves = type(bench.tasks.moves)
+    claim = moves.claim
+
+    async def slow(*arguments: Any, **named: Any) -> Any:
+        if claims := await claim(*arguments, **named):
+            monkeypatch.setattr(moves, "claim", claim)
+            await asyncio.sleep(0.3)
+        return claims
+
+    monkeypatch.setattr(moves, "claim", slow)
+    task_id = await bench.countdown(0)
+    await bench.followers.until(lambda: "task.succeeded" in bench.followers.types())
+    assert await bench.counts(task_id) == ("succeeded", 2, 0, 0)
+
+
+@pytest.mark.parametrize(("how", "hint"), [("os._exit", "ends its process"), ("kill", "memory")])
+async def test_what_lost_a_worker_runs_apart_and_fails_as_lost(bench: Bench, how: str, hint: str) -> None:
+    made = await bench.tasks.submit(ADA, workload="dies_on_loop", params=orjson.dumps({"how": how}).decode())
+    await bench.tasks.db.execute(
+        "UPDATE tasks SET state = 'running', attempt = 1, claim = :any, worker_id = :any, lease_until = run_at",
+        {"any": uuid4()},
+    )
+    assert len(await bench.tasks.moves.reap([])) == 1
+    beside = await bench.countdown(600)
+    for retries in range(2):
+        await bench.followers.until(lambda n=retries: bench.followers.types().count("task.retrying") == n)  # type: ignore[misc]
+        await bench.tasks.db.execute("UPDATE tasks SET run_at = created_at WHERE state = 'queued'")
+        bench.lane.ring()
+    await bench.followers.until(lambda: "task.failed" in bench.followers.types())
+    assert await bench.counts(made.id) == ("failed", 3, 2, 1), "this process lives to tell"
+    error = (await bench.tasks.store.get(ADA, made.id)).error
+    assert error is not None
+    assert error["kind"] == "lost"
+    assert hint in error["hint"]
+    assert (await bench.counts(beside))[:2] == ("running", 1)
+
+
+async def test_a_task_that_was_handed_back_runs_here_again_beside_its_last_attempts_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = await bench.countdown(600)
+    (first,), (attempt,) = bench.runtime._running.values(), bench.runtime._attempts
+    first.folder.mkdir()
+    removed = asyncio.Event()
+
+    async def removing(*_: object, **__: object) -> None:
+        await removed.wait()
+
+    monkeypatch.setattr("workers.runtime.asyncio.to_thread", removing)
+    first.hand_back()
+    await bench.followers.until(lambda: bench.followers.types().count("task.retrying") == 1)
+    bench.lane.ring()
+    await bench.followers.until(lambda: bench.followers.types().count("task.started") == 2)
+    removed.set()
+    await asyncio.wait_for(attempt, 5)
+    (second,) = bench.runtime._running.values()
+    assert second.claim.attempt == 2
+    assert bench.runtime._heart.sure(task_id)
+    monkeypatch.undo()

@@ -32,6 +32,7 @@ class Server(ABC):
     name: str
     start_seconds = 60.0
     stop_seconds = 30.0
+    patience = 0.0  # seconds that processes may outlive the server that started them, before they are noted as `left_behind` and killed
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -77,7 +78,7 @@ class Server(ABC):
         STARTED[self.name] = self.version
         with self.log.open("ab") as log:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(GUARD), str(self.folder), self._user(), *command],
+                [sys.executable, "-I", "-S", str(GUARD), str(self.folder), self._user(), str(self.patience), *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -112,13 +113,24 @@ class Server(ABC):
             self.thaw()
             pid, number = self._stop_signal()
             os.kill(pid, number)
-            self._wait_ended()
+            self.wait_ended()
 
     def kill(self) -> None:
         """End every process of the server at once, as kill -9 or a lack of memory does, keeping port and data."""
         if self.running:
             self._signal_all(signal.SIGKILL)
-            self._wait_ended()
+            self.wait_ended()
+
+    def crash(self) -> None:
+        """End the main process alone, as the kernel does that lacks memory: all that it started must notice by itself."""
+        os.kill(self.main_pid, signal.SIGKILL)
+        self.wait_ended()
+
+    @property
+    def left_behind(self) -> list[str]:
+        """Processes that outlived the server by more than `patience`, each time that it ended: number and command."""
+        noted = self.folder / "left-behind"
+        return noted.read_text().splitlines() if noted.exists() else []
 
     def restart(self) -> None:
         """Stop and start again on the same port and data."""
@@ -162,7 +174,8 @@ class Server(ABC):
                     os.kill(pid, number)
             reached |= new
 
-    def _wait_ended(self) -> None:
+    def wait_ended(self) -> None:
+        """Return once the server has ended, however it does. Raises ServerError where it goes on."""
         if self._guard is None:
             return
         try:
@@ -178,11 +191,10 @@ class Server(ABC):
 def children_of(pid: int) -> list[int]:
     """The processes that any thread of `pid` started, oldest first; none where it has ended."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        try:
-            found += map(int, (task / "children").read_text().split())
-        except OSError:  # the thread or process has ended meanwhile
-            continue
+    with suppress(OSError):  # the process has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # or the thread
+                found += map(int, (task / "children").read_text().split())
     return sorted(found)
 
 

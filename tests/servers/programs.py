@@ -1,4 +1,4 @@
-"""Where the programs of the tests are, and which Debian package brings each."""
+"""Where the programs (and a library) of the tests are, and which Debian package brings each."""
 
 import shutil
 from functools import cache
@@ -12,14 +12,20 @@ _FOLDERS: Final = {
     "postgres": "/usr/lib/postgresql/*/bin",
     "initdb": "/usr/lib/postgresql/*/bin",
     "psql": "/usr/lib/postgresql/*/bin",
+    "pg_dump": "/usr/lib/postgresql/*/bin",
+    "pg_restore": "/usr/lib/postgresql/*/bin",
     "rabbitmq-server": "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin",
+    "libfaketime.so.1": "/usr/lib/*/faketime",
 }
 PACKAGES: Final = {
     "postgres": "postgresql",
     "psql": "postgresql",
+    "pg_dump": "postgresql",
+    "pg_restore": "postgresql",
     "redis-server": "redis-server",
     "rabbitmq-server": "rabbitmq-server",
     "chromium": "chromium",
+    "libfaketime.so.1": "faketime",
 }
 
 

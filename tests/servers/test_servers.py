@@ -40,6 +40,14 @@ def test_a_frozen_server_keeps_connections_and_answers_once_thawed(server: Serve
     server.wait_ready()
 
 
+def test_a_power_cut_and_a_lone_crash_leave_data_that_starts_again(postgresql: PostgreSQL) -> None:
+    for end in (postgresql.stop_immediate, postgresql.crash):
+        end()
+        assert not postgresql.running
+        postgresql.start()
+        postgresql.drop_database(f"none_{postgresql.port}")
+
+
 def test_servers_speak_the_urls_of_the_settings(postgresql: PostgreSQL, redis: Redis, rabbitmq: RabbitMQ) -> None:
     assert postgresql.url.startswith("postgresql://")
     assert redis.url.startswith("redis://")

@@ -30,6 +30,7 @@ def test_every_reference_leads_somewhere() -> None:
     [
         ("welcome", {"type": "welcome", "epoch": "e", "seq": 3, "user": {"id": 1, "username": "ada"}}),
         ("reset", {"type": "reset", "epoch": "e", "seq": 3, "tasks": []}),
+        ("status", {"type": "status", "down": ["database", "events"]}),
         ("pong", {"type": "pong"}),
         ("echoed", {"type": "echo", "data": [1, None]}),
         ("error", {"type": "error", "message": "?"}),

@@ -14,6 +14,7 @@ from app.events.follower import MOST_PROGRESS, PAGE, Follower
 from app.events.hub import GRACE, LINGER, Hub
 from app.events.model import Frame, Position, Snapshot
 from app.events.redis_backend import GAP
+from app.events.sealed import Seal
 from tests.contracts.memory_log import MemoryLog, frame_of, progress_of
 from tests.unit.skipping_loop import run
 
@@ -25,7 +26,17 @@ LONG = 60.0  # seconds that pass at once
 class Reader:
     """Keeps what a follower yields, and checks it as it comes."""
 
-    def __init__(self, hub: Hub, after: int | None = None, epoch: str | None = None, *, pace: float = 0.0) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        after: int | None = None,
+        epoch: str | None = None,
+        *,
+        pace: float = 0.0,
+        log: MemoryLog | None = None,
+    ) -> None:
+        self.epoch = epoch
+        self._log = log
         self.welcome: Position | None = None
         self.seqs: list[int] = []
         self.newest: Frame | None = None
@@ -49,10 +60,12 @@ class Reader:
             case Position():
                 assert self.welcome is None
                 self.welcome = item
+                self.epoch = self.epoch or item.epoch
                 self.cursor = item.seq if self.cursor is None else self.cursor
             case Snapshot():
                 assert self.welcome is not None
                 self.resets.append(item)
+                self.epoch = item.epoch
                 self.cursor = item.seq
             case Frame(seq=None):
                 assert item.task_id not in self._ended, "progress came after the end of its task"
@@ -60,6 +73,8 @@ class Reader:
             case Frame(seq=int(seq)):
                 assert self.cursor is not None
                 assert seq == self.cursor + 1, f"{seq} came after {self.cursor}"
+                if self._log is not None:
+                    assert item.text == self._log.told(str(self.epoch), USER, seq), "an event of another history"
                 self.cursor = seq
                 self.newest = item
                 self.seqs.append(seq)
@@ -75,7 +90,7 @@ class Reader:
 
 @contextlib.asynccontextmanager
 async def hub_over(log: MemoryLog, *, recheck: float = RECHECK) -> AsyncIterator[Hub]:
-    fanout = Fanout("memory://", deployment="test", key=b"key", epoch=await log.epoch())
+    fanout = Fanout("memory://", deployment="test", key=b"key", epoch=log.epoch)
     await fanout.open()
     hub = Hub(log, fanout, recheck=recheck)
     await hub.open()
@@ -90,7 +105,7 @@ STEP = st.one_of(
     # how many events, and for each: deliver it now (once, twice), by way of the broker, later, or never
     st.tuples(
         st.just("commit"),
-        st.lists(st.sampled_from(["now", "twice", "told", "late", "lost"]), min_size=1, max_size=6),
+        st.lists(st.sampled_from(["now", "twice", "told", "elsewhere", "late", "lost"]), min_size=1, max_size=6),
         st.booleans(),
     ),
     st.tuples(st.just("gap")),
@@ -123,6 +138,10 @@ async def _play(steps: list[tuple[object, ...]], delay: float) -> tuple[MemoryLo
                     await hub._fanout.publish(
                         [frame for frame, fate in zip(frames, fates, strict=True) if fate == "told"]
                     )
+                    # Another process, which knows the epoch.
+                    told = [frame for frame, fate in zip(frames, fates, strict=True) if fate == "elsewhere"]
+                    sealed = Seal(b"key").frames(log.epoch, USER, told)
+                    await hub._fanout._broadcast.publish(hub._fanout._channel(USER), sealed)
                 case ("gap",):
                     await hub._fanout._broadcast.publish(hub._fanout._channel(USER), GAP)
                 case ("burst", int(count), bool(arrives)):
@@ -137,7 +156,8 @@ async def _play(steps: list[tuple[object, ...]], delay: float) -> tuple[MemoryLo
                     await asyncio.sleep(seconds)
                 case ("follow", after, float(pace)):
                     known = min(after, log.head(USER)) if isinstance(after, int) else None
-                    readers.append(Reader(hub, known, pace=pace))
+                    epoch = None if known is None else hub.epoch
+                    readers.append(Reader(hub, known, epoch, pace=pace, log=log))
                 case ("leave", int(which)) if which < len(readers):
                     await readers.pop(which).stop()
                 case ("database", bool(away)):
@@ -148,7 +168,6 @@ async def _play(steps: list[tuple[object, ...]], delay: float) -> tuple[MemoryLo
                     log.prune(USER, min(floor, log.head(USER)))
                 case ("restore", int(seq)):
                     log.restore(USER, min(seq, log.head(USER)))
-                    late = []
         log.away = False
         await asyncio.sleep(LONG + 0.3 * log.head(USER))
         for reader in readers:
@@ -169,7 +188,7 @@ def test_every_follower_has_every_event_once_and_in_order(steps: list[tuple[obje
 @given(st.lists(STEP_WITH_LOSS_OF_HISTORY, max_size=25), st.sampled_from([0.0, 0.004]))
 def test_a_lost_history_resets_and_never_leaves_a_gap(steps: list[tuple[object, ...]], delay: float) -> None:
     log, readers = run(_play(steps, delay))
-    epoch = run(log.epoch())
+    epoch = log.epoch
     for reader in readers:
         assert reader.cursor == log.head(USER)
         assert reader.welcome is not None
@@ -293,7 +312,7 @@ def test_a_log_that_went_back_in_its_epoch_resets() -> None:
             reader = Reader(hub)
             await asyncio.sleep(0.1)
             log.restore(USER, 2)
-            log._epoch = "epoch-1"
+            log.epoch = "epoch-1"
             await asyncio.sleep(RECHECK + 1)
             assert [reset.seq for reset in reader.resets] == [2]
             hub.deliver_local(log.commit(USER))
@@ -313,7 +332,7 @@ def test_what_came_early_is_forgotten_with_its_history() -> None:
             await asyncio.sleep(0.1)
             hub.deliver_local([frame_of(USER, 7, task="of the old history")])
             log.restore(USER, 4)
-            log._epoch = "epoch-1"
+            log.epoch = "epoch-1"
             await asyncio.sleep(RECHECK + 1)
             frames = log.commit(USER, 3)
             hub.deliver_local(frames[:2])

@@ -1,11 +1,13 @@
 """A lane's slots and bell: what a queue's consumer and the claims rely on."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
 from app.errors import Unavailable
 from workers.lane import Lane
+from workers.pace import LONGEST, SHORTEST, Pace
 
 
 async def test_slots_are_counted_and_waited_for() -> None:
@@ -75,3 +77,51 @@ async def test_a_closed_lane_hands_its_hints_to_others() -> None:
     with pytest.raises(Unavailable):
         await lane.wake(1)
     assert await lane.rung(10) is None
+
+
+async def test_a_lane_that_is_closed_while_it_is_full_ends_and_is_no_less_full() -> None:
+    lane = Lane("light", 1, {})
+    lane.close()
+    lane.take(1)  # a claim that was under way
+    async with asyncio.timeout(1):
+        assert await lane.rung(10) is None
+    waiting = asyncio.create_task(lane.wait_free())
+    await asyncio.sleep(0)
+    assert not waiting.done(), "a consumer that waits for full and free in turn would never let go of the loop"
+    waiting.cancel()
+
+
+async def test_a_lane_is_deaf_until_it_is_connected_and_while_no_hints_are_taken() -> None:
+    lane = Lane("light", 1, {})
+    assert lane.deaf
+    for tell in (lane.connected, lane.taken):
+        tell(True)
+        assert not lane.deaf
+        await lane.rung(10)
+        tell(True)  # no news
+        tell(False)
+        assert lane.deaf
+        assert await lane.rung(10) == [], "it looks at once for what it may have missed"
+        tell(True)
+        assert await lane.rung(10) == []
+
+
+def test_a_deaf_lane_looks_often_while_it_finds_work_and_less_so_while_it_does_not() -> None:
+    pace = Pace(5)
+    pace.found(1)
+    pauses = []
+    for _ in range(8):
+        pauses.append(pace.pause(deaf=True))
+        pace.found(0)
+    assert pauses[0] <= 1.2 * SHORTEST
+    assert all(longer > 1.1 * shorter for shorter, longer in pairwise(pauses[:5]))
+    assert 0.8 * LONGEST <= pauses[-1] <= 1.2 * LONGEST
+    pace.found(3)
+    assert pace.pause(deaf=True) <= 1.2 * SHORTEST
+
+
+def test_a_lane_that_hears_of_work_looks_seldom() -> None:
+    pace = Pace(5)
+    pace.found(1)
+    assert 4 <= pace.pause(deaf=False) <= 6
+    assert Pace(0.01).pause(deaf=True) <= 0.012, "never less often than usual"

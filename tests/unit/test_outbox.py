@@ -32,8 +32,12 @@ class Wires:
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
-    async def ping(self) -> None: ...
     async def consume(self, *_: object) -> None: ...
+
+    async def ping(self) -> None:
+        if not self.broker_is_there:
+            raise Unavailable
+
     async def depth(self, lane: str) -> int:
         return 0
 
@@ -92,3 +96,15 @@ async def test_a_broker_that_is_away_is_known_until_it_is_back() -> None:
     outbox.wake("light", uuid4())
     await outbox.drained()
     assert outbox.broker_down_since is None
+
+
+async def test_a_broker_that_was_away_is_asked_again_when_somebody_wants_to_know() -> None:
+    wires = Wires()
+    outbox = Outbox(wires, wires, wires)
+    assert await outbox.broker_down_for() == 0
+    wires.broker_is_there = False
+    outbox.wake("light", uuid4())
+    await outbox.drained()
+    assert await outbox.broker_down_for() > 0
+    wires.broker_is_there = True
+    assert await outbox.broker_down_for() == 0, "without a wake-up that happens to get through"

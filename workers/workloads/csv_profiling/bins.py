@@ -41,7 +41,7 @@ def bins(low: float, high: float, *, whole: bool = False) -> list[float]:
         and edges[-1] >= high
     )
     # Too close together for their size, or too far apart for a float: equal parts then, whatever they read like.
-    return edges if good else [low + place * rough for place in range(_FINEST)] + [high]
+    return edges if good else [min(low + place * rough, high) for place in range(_FINEST)] + [high]
 
 
 def time_bins(first: float, last: float) -> list[float]:

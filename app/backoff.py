@@ -26,3 +26,21 @@ async def until_available(read: Callable[[], Awaitable[Answer]]) -> Answer:
             return await read()
         except Unavailable:
             await asyncio.sleep(next(waits))
+
+
+class Backoff:
+    """The pauses of a connection that is made anew for ever; a time of calm starts them over."""
+
+    def __init__(self, first: float = 0.2, most: float = 5.0) -> None:
+        self._first = first
+        self._most = most
+        self._pauses = pauses(first, most)
+        self._tried_at = float("-inf")
+
+    async def wait(self) -> None:
+        """Sleep until the next try is due."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._tried_at > 2 * self._most:
+            self._pauses = pauses(self._first, self._most)
+        await asyncio.sleep(next(self._pauses))
+        self._tried_at = loop.time()
