@@ -131,7 +131,7 @@ class Heart:
                     closing.add(task := asyncio.create_task(_close(opened)))
                     task.add_done_callback(closing.discard)
             except (Unavailable, TimeoutError) as error:
-                log.warning("heartbeat failed: %s", error or "no answer in time")
+                log.warning("heartbeat failed: %s", str(error) or "no answer in time")
                 await self._pause(self._rhythm.again)
             except Exception:
                 log.exception("heartbeat failed")  # whatever it is: a heart that stops would cost every task its lease

@@ -91,7 +91,6 @@ async def test_without_the_database_a_form_keeps_what_was_typed(page: Page, part
 
 
 async def test_a_page_that_was_opened_meanwhile_comes_by_itself(page: Page, parts: dict[str, Server]) -> None:
-    await page.wait_for_timeout(5500)  # what the process believes of the session is forgotten then
     await asyncio.to_thread(parts["database"].kill)
     try:
         await page.goto("/tasks")

@@ -1,13 +1,10 @@
 """Any order of moves with faults between and inside them, on both databases: answers are lost, connections are killed, workers die, clocks jump, two do the
 same at once. Whatever was in doubt has happened or has not, as a whole; the log tells of it once.
-
-hypothesis prints the steps of a failure, and the line (`@reproduce_failure`) that brings them again.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +14,7 @@ from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import orjson
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -25,7 +22,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from app.errors import Unavailable
@@ -33,7 +29,8 @@ from app.tasks.model import Draft, Ending, Event, Verdict
 from app.tasks.pruning import Pruning
 from app.tasks.retry import MOST_LOST
 from app.tasks.states import FINAL_EVENTS, State
-from tests.contracts.task_databases import ABLE, Tasks, draft, task_database
+from tests.contracts.task_databases import ABLE, Tasks, draft
+from tests.properties.machines import check
 
 USERS = (1, 2)
 WORKERS = (uuid4(), uuid4())
@@ -421,31 +418,14 @@ class FaultMachine(RuleBasedStateMachine):
         }
 
 
-def _check(url: str, examples: int) -> None:
-    with asyncio.Runner() as loop:
-        stack = AsyncExitStack()
-        tasks = loop.run(stack.enter_async_context(task_database(url)))
-        others = loop.run(stack.enter_async_context(task_database(url)))
-        try:
-            machine = type("Machine", (FaultMachine,), {"loop": loop, "tasks": tasks, "others": others})
-            chosen = settings(
-                max_examples=examples,
-                stateful_step_count=40,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                database=None,
-                print_blob=True,
-                # Not made smaller: that takes minutes, and connections do not behave the same each time.
-                phases=[Phase.generate],
-            )
-            run_state_machine_as_test(machine, settings=chosen)
-        finally:
-            loop.run(stack.aclose())
+def _check(url: str) -> None:
+    # Not made smaller on a failure: that takes minutes, and connections do not behave the same each time.
+    check(FaultMachine, url, ("tasks", "others"), examples=30, steps=40, phases=[Phase.generate])
 
 
 def test_any_fault_in_any_order_on_sqlite(tmp_path: Path) -> None:
-    _check(f"sqlite:///{tmp_path / 'taskline.db'}", examples=30)
+    _check(f"sqlite:///{tmp_path / 'taskline.db'}")
 
 
 def test_any_fault_in_any_order_on_postgresql(fresh_database_url: str) -> None:
-    _check(fresh_database_url, examples=30)
+    _check(fresh_database_url)

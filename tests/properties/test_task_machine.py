@@ -5,7 +5,6 @@ The model here is a few lines of plain Python; the store must agree with it afte
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +12,6 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -22,12 +20,12 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 
 from app.tasks.model import Claim, Verdict
 from app.tasks.states import FINAL_EVENTS, MOVES, State
-from tests.contracts.task_databases import Tasks, draft, task_database
+from tests.contracts.task_databases import Tasks, draft
+from tests.properties.machines import check
 
 USERS = (1, 2)
 WORKERS = (uuid4(), uuid4(), uuid4())
@@ -176,30 +174,12 @@ class TaskMachine(RuleBasedStateMachine):
         }
 
 
-def _check(url: str, examples: int) -> None:
-    with asyncio.Runner() as loop:
-        stack = AsyncExitStack()
-        tasks = loop.run(stack.enter_async_context(task_database(url)))
-        try:
-            machine = type("Machine", (TaskMachine,), {"loop": loop, "tasks": tasks})
-            chosen = settings(
-                max_examples=examples,
-                stateful_step_count=25,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                database=None,
-            )
-            run_state_machine_as_test(machine, settings=chosen)
-        finally:
-            loop.run(stack.aclose())
-
-
 def test_any_order_of_moves_on_sqlite(tmp_path: Path) -> None:
-    _check(f"sqlite:///{tmp_path / 'taskline.db'}", examples=40)
+    check(TaskMachine, f"sqlite:///{tmp_path / 'taskline.db'}", ["tasks"], examples=40, steps=25)
 
 
 def test_any_order_of_moves_on_postgresql(fresh_database_url: str) -> None:
-    _check(fresh_database_url, examples=40)
+    check(TaskMachine, fresh_database_url, ["tasks"], examples=40, steps=25)
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.workloads.csv_profiling.bins import MOST, bins, number_labels, time_bins, time_labels
@@ -14,6 +14,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(FINITE, FINITE, st.booleans())
+@example(1.7976931348623157e308, -9.461542815064813e306, False)
 def test_bins_hold_every_value(one: float, other: float, whole: bool) -> None:
     if whole:
         one, other = float(math.floor(one)), float(math.floor(other))
@@ -48,6 +49,7 @@ def test_open_ends_say_so() -> None:
 
 
 @given(st.floats(-62_135_596_800, 253_402_300_799), st.floats(-62_135_596_800, 253_402_300_799))
+@example(-5e-324, 60_500_210_804.8)
 def test_bins_of_time_hold_every_moment(one: float, other: float) -> None:
     first, last = min(one, other), max(one, other)
     edges = time_bins(first, last)

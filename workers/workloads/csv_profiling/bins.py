@@ -53,6 +53,7 @@ def time_bins(first: float, last: float) -> list[float]:
         return [first + place * (last - first) / _FINEST for place in range(_FINEST)] + [last]
     width = math.ceil((days + 1) / MOST)
     start = math.floor(first / DAY)
+    start -= start * DAY > first  # the quotient of a tiny negative number is 0
     return [(start + place * width) * DAY for place in range(math.ceil((last / DAY - start) / width) + 1)]
 
 

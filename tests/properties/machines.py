@@ -1,0 +1,42 @@
+"""Running a state machine of hypothesis against real databases, all of it on one loop."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from tests.contracts.task_databases import task_database
+
+
+def check(
+    kind: type[RuleBasedStateMachine],
+    url: str,
+    connections: Collection[str],
+    *,
+    examples: int,
+    steps: int,
+    phases: Collection[Phase] = tuple(Phase),
+) -> None:
+    """Run `examples` of `kind`, whose class gets the `loop` and, by each name in `connections`, the tasks of `url` over connections of its own.
+
+    Prints the steps of a failure, and the line (`@reproduce_failure`) that brings them again.
+    """
+    with asyncio.Runner() as loop:
+        stack = AsyncExitStack()
+        try:
+            opened = {name: loop.run(stack.enter_async_context(task_database(url))) for name in connections}
+            machine = type("Machine", (kind,), {"loop": loop, **opened})
+            chosen = settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                database=None,
+                print_blob=True,
+                phases=phases,
+            )
+            run_state_machine_as_test(machine, settings=chosen)
+        finally:
+            loop.run(stack.aclose())
