@@ -31,6 +31,8 @@ RATE: Final = 25.0  # submits a second
 FEW: Final = 15  # submits that are to meet a fault
 LIVE_AGAIN: Final = 15.0  # seconds until hints and events flow as ever: a backoff of up to 5 s, and a look at that
 RESTARTED: Final = 1012
+REFUSED: Final = "the queue does not take wake-ups"
+TAKEN: Final = "the queue takes wake-ups again"
 DRAIN: Final = 0.5  # seconds
 UNACKNOWLEDGED: Final = 0.5  # seconds
 LONG: Final = 5 * UNACKNOWLEDGED
@@ -124,6 +126,12 @@ async def hurt(battered: Hurt) -> Hurt:
     return battered
 
 
+def takes_wake_ups(web: Server) -> bool:
+    """Whether the last that it said of the queue is not a complaint."""
+    said = web.log_tail(0, most=1 << 20)
+    return said.rfind(TAKEN) >= said.rfind(REFUSED)
+
+
 async def submitted(accepted: list[Accepted], more: int) -> None:
     """Until so many more tasks of a load in the background have their 202."""
     enough = len(accepted) + more
@@ -158,13 +166,18 @@ async def test_10_a_rabbitmq_that_is_killed_and_restarted_loses_nothing(hurt: Hu
 
 @only_rabbitmq
 async def test_12_a_rabbitmq_without_room_delays_no_answer(hurt: Hurt) -> None:
-    web, began = hurt.deployment.webs[0], log_end(hurt.deployment.webs[0])
+    web = hurt.deployment.webs[0]
     async with Crowd(hurt.deployment, people=3, origins=[web.url]) as crowd:
+        async with crowd.keep_going(
+            RATE
+        ):  # workers that poll make tasks prompt before the broker is back from the row before
+            await until(lambda: takes_wake_ups(web))
+        began = log_end(web)
         await hurt.broker.fill(hurt.rabbitmq, full=True)
         try:
             async with crowd.keep_going(RATE) as accepted:
                 await submitted(accepted, FEW)
-                await until_logged(web, "the queue does not take wake-ups", began)
+                await until_logged(web, REFUSED, began)
                 await submitted(accepted, FEW)
             await crowd.settled()
         finally:
@@ -173,7 +186,7 @@ async def test_12_a_rabbitmq_without_room_delays_no_answer(hurt: Hurt) -> None:
         assert max(task.at - task.asked for task in accepted) < SLACK, "and never waited for the broker"
         record(12, hurt.name, slowest(crowd, accepted), hurt.deployment.pace.lost_hint)
         async with crowd.keep_going(RATE):
-            await until_logged(web, "the queue takes wake-ups again", began)
+            await until_logged(web, TAKEN, began)
         await until_prompt(crowd, LIVE_AGAIN)
         (await ledger(hurt.deployment, crowd)).check()
 
