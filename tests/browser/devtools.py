@@ -73,6 +73,10 @@ class Tab:
         await self.send("Page.navigate", url=url)
         await self.until(f"location.href === {orjson.dumps(url).decode()} && document.readyState === 'complete'")
 
+    async def back(self, pages: int = 1) -> None:
+        """Go back so many pages, after the call has its answer: a page that is left may answer no more."""
+        await self.run(f"setTimeout(() => history.go(-{pages}))")
+
     async def without_no_store(self) -> None:
         """Load pages without `no-store`, which this browser, unlike others, keeps no page of."""
         await self.send("Fetch.enable", patterns=[{"resourceType": "Document", "requestStage": "Response"}])

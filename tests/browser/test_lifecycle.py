@@ -118,7 +118,7 @@ async def test_40_a_page_from_the_back_forward_cache_catches_up(ada: Somebody) -
     await ada.caught_up()
     await ada.tab.go(f"{ada.origin}/about")
     await ada.run("Away 1", "Away 2")
-    await ada.tab.run("history.back()")
+    await ada.tab.back()
     await ada.tab.until(f"window.persisted === true && {LIVE}")
     await ada.caught_up()
     assert await ada.tab.run("window.opened") == 2
@@ -129,7 +129,7 @@ async def test_40_a_page_that_the_browser_loads_again_shows_what_is_true(ada: So
     """As the service has it: its pages are not kept."""
     await ada.tab.go(f"{ada.origin}/about")
     await ada.run("Away")
-    await ada.tab.run("history.back()")
+    await ada.tab.back()
     await ada.tab.until(f"location.pathname === '/' && {LIVE}")
     assert await ada.tab.run("window.persisted") is False
     assert await ada.tab.run("document.querySelector('[data-list=finished]').textContent.includes('Away')")
@@ -141,7 +141,7 @@ async def test_40_a_kept_page_of_somebody_who_logged_out_is_not_shown(ada: Someb
     await ada.tab.until(LIVE)
     await ada.tab.go(f"{ada.origin}/about")
     await ada.log_out()
-    await ada.tab.run("history.go(-2)")
+    await ada.tab.back(2)
     await ada.tab.until("location.pathname === '/login' && location.search === '?next=%2F'")
 
 
@@ -152,7 +152,7 @@ async def test_40_a_kept_page_of_somebody_else_gives_way_to_ones_own(ada: Somebo
     await ada.tab.until(LIVE)
     await ada.log_out()
     bob = await ada.register()
-    await ada.tab.run("history.go(-3)")
+    await ada.tab.back(3)
     await ada.tab.until(f"location.href.endsWith('?') && document.documentElement.dataset.user === '{bob}' && {LIVE}")
     assert not await ada.tab.run("document.body.textContent.includes('Hers')")
 

@@ -227,9 +227,9 @@ async def on_loop(ctx: Context, how: str = "return") -> str:
 @workload(mode="thread")
 def stubborn(ctx: Context, until: str) -> str:
     """Goes on until there is a file, whatever it is told."""
-    ctx.progress(0.5, "waiting")
     while True:
         try:
+            ctx.progress(0.5, "waiting")
             while not Path(until).exists():
                 time.sleep(0.01)
             return "ended"  # noqa: TRY300  what strikes on the way here is caught too
