@@ -201,7 +201,9 @@ def _unavailable() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if any(sign in str(error) for sign in ("locked", "busy", "disk", "unable to open", "readonly")):
-            raise Unavailable(f"The database does not answer ({error}).") from error
+            raise Unavailable(
+                f"The database does not answer ({error}, {getattr(error, 'sqlite_errorname', 'no code')})."
+            ) from error
         if "no such table" in str(error):
             raise OutOfDate from error
         raise

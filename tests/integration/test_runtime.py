@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -323,9 +323,11 @@ async def test_a_claim_that_was_answered_late_is_handed_back(bench: Bench, monke
 
 @pytest.mark.parametrize(("how", "hint"), [("os._exit", "ends its process"), ("kill", "memory")])
 async def test_what_lost_a_worker_runs_apart_and_fails_as_lost(bench: Bench, how: str, hint: str) -> None:
-    made = await bench.tasks.submit(ADA, workload="dies_on_loop", params=orjson.dumps({"how": how}).decode())
+    params = orjson.dumps({"how": how}).decode()
+    far = datetime.now(UTC) + timedelta(days=1)  # this worker is not to run it before it has lost another
+    made = await bench.tasks.submit(ADA, workload="dies_on_loop", params=params, run_at=far)
     await bench.tasks.db.execute(
-        "UPDATE tasks SET state = 'running', attempt = 1, claim = :any, worker_id = :any, lease_until = run_at",
+        "UPDATE tasks SET state = 'running', attempt = 1, claim = :any, worker_id = :any, lease_until = created_at",
         {"any": uuid4()},
     )
     assert len(await bench.tasks.moves.reap([])) == 1

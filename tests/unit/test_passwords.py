@@ -1,4 +1,5 @@
 import asyncio
+import math
 import time
 import unicodedata
 
@@ -83,14 +84,11 @@ async def test_hashing_leaves_the_loop_free(passwords: Passwords) -> None:
 
 
 async def test_nobody_takes_as_long_as_somebody(passwords: Passwords) -> None:
-    async def fastest(encoded: str | None) -> float:
-        taken = []
-        for _ in range(7):
+    somebody = await passwords.hash("the right password")
+    fastest: dict[str | None, float] = dict.fromkeys((somebody, None), math.inf)
+    for _ in range(15):  # in turn, so that what else the machine does falls on both
+        for encoded in (somebody, None):
             began = time.perf_counter()
             await passwords.verify(encoded, "a wrong password")
-            taken.append(time.perf_counter() - began)
-        return min(taken)
-
-    somebody = await fastest(await passwords.hash("the right password"))
-    nobody = await fastest(None)
-    assert 0.5 < nobody / somebody < 2
+            fastest[encoded] = min(fastest[encoded], time.perf_counter() - began)
+    assert 0.5 < fastest[None] / fastest[somebody] < 2
