@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from workers.environment import clean_environment
 
 BUILT_IN: Final = "workers.workloads"
 GROUP: Final = "taskline.workloads"  # of entry points
+LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes
 
 _Answer: Final = TypeAdapter(tuple[Literal["start", "workload", "skipped"], str, Any])
 _Description: Final = TypeAdapter(Description)
@@ -59,23 +61,19 @@ async def _ask(
     modules: Sequence[str], timeout: float, environ: Mapping[str, str]
 ) -> tuple[list[Description], list[Skipped], Skipped | None]:
     """What one child says, until it ends; the last is the module that it did not survive."""
-    reading, writing = os.pipe()
-    try:
-        command = (sys.executable, "-P", "-m", "workers.describe", str(writing), *modules)
+    # No pipe: uvloop's pipe transports close the number of their file twice, and by then another thread may have opened a file, such as a database, under it.
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = (sys.executable, "-P", "-m", "workers.describe", str(theirs.fileno()), *modules)
         process = await asyncio.create_subprocess_exec(
             *command,
-            pass_fds=(writing,),
+            pass_fds=(theirs.fileno(),),
             env=environ,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
-    finally:
-        os.close(writing)
-    lines = asyncio.StreamReader(limit=16 * 1024 * 1024)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reading, "rb")
-    )
+    lines, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
     kept: list[Description] = []
     refused: list[Skipped] = []
     current = modules[0]
@@ -92,7 +90,7 @@ async def _ask(
     except TimeoutError:
         hung = True
     finally:
-        transport.close()
+        writer.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
         ended = await process.wait()

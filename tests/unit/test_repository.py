@@ -59,6 +59,13 @@ def test_a_name_says_what_is_inside() -> None:
     assert [name for name in tracked() if NAMES_THAT_HIDE & {Path(part).stem for part in Path(name).parts}] == []
 
 
+def test_no_pipe_is_handed_to_the_loop() -> None:
+    """A loop of uvloop closes its number a second time, when it may be another thread's file: SQLite answered "disk I/O error". A socket pair does the same."""
+    called = re.compile(r"\.connect_(read|write)_pipe\(")
+    served = [name for name in tracked() if name.startswith(("app/", "workers/")) and name.endswith(".py")]
+    assert [name for name in served if called.search((ROOT / name).read_text())] == []
+
+
 def test_nothing_speaks_of_one_machine_or_registry() -> None:
     found = []
     for name in tracked():
