@@ -66,5 +66,9 @@ class Unavailable(TasklineError):
     """A part of the service does not answer; nothing was lost, try again."""
 
 
+class Stopping(Unavailable):
+    """The service restarts and did not wait for this request to end; send it again."""
+
+
 class OutOfDate(Unavailable):
     """The database schema is not the one this version needs; run `taskline migrate`."""

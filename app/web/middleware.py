@@ -4,6 +4,7 @@ It gives each request an id, refuses what other sites ask for and what is too la
 unexpected error into an answer, and writes the access log.
 """
 
+import asyncio
 import itertools
 import logging
 import secrets
@@ -14,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Forbidden, TooLarge
+from app.errors import Forbidden, Stopping, TooLarge
 from app.web.body import LARGEST_BODY
 from app.web.errors import answer
 from app.web.origin import is_secure, own_origin, same_origin
@@ -99,6 +100,12 @@ class Edge:
                 if status:
                     raise  # the answer is under way: the server can only cut the connection, and logs the trace
                 response = await answer(HTTPConnection(scope), error)
+                await response(scope, receive, sending)
+            except asyncio.CancelledError:
+                if status:
+                    raise
+                # The process stops, and the server has waited long enough for this request; left alone, it would tell of an error of ours.
+                response = await answer(HTTPConnection(scope), Stopping())
                 await response(scope, receive, sending)
         finally:
             if log.isEnabledFor(logging.INFO):

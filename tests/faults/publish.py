@@ -120,6 +120,20 @@ def backlog(report: Report) -> list[str]:
     return [picture, "", *_table([name.replace("_", " ") for name in points[0]], lines), "", said]
 
 
+def throughput(report: Report) -> list[str]:
+    """Tasks a second, by what became of RabbitMQ."""
+    there = report["cases"][0]["median"]
+    lines = [
+        [one["case"], str(one["n"]), *(f"{one[name]:,.0f}" for name in ("median", "least", "most")), f"{one['median'] / there:.0%}"]
+        for one in report["cases"]
+    ]  # fmt: skip
+    return [
+        *_table(["RabbitMQ", "runs", "tasks/s, median", "least", "most", "of the first"], lines),
+        "",
+        _taken(report),
+    ]
+
+
 BLOCKS: Final[dict[str, Callable[[Report], list[str]]]] = {
     "rows": matrix,
     "recovery": recovery,
@@ -127,6 +141,7 @@ BLOCKS: Final[dict[str, Callable[[Report], list[str]]]] = {
     "soak": soak,
     "sqlite": sqlite,
     "backlog": backlog,
+    "throughput": throughput,
 }
 
 

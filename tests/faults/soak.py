@@ -12,7 +12,7 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -131,6 +131,7 @@ async def soak(servers: Servers, *, seed: int, seconds: float, pace: Pace = PACE
         for site in sites:
             sought.plays.append(await _play(stack, site, seed, rate=rate, most=int(rate * seconds)))
         stage, stopping = Stage(servers, sites), asyncio.Event()
+        stack.enter_context(_errors_shown(sites))
         async with asyncio.TaskGroup() as jobs:
             loads = [jobs.create_task(play.load.run(stopping)) for play in sought.plays]
             looking = jobs.create_task(_keep_alive(sought, sites))
@@ -145,6 +146,19 @@ async def soak(servers: Servers, *, seed: int, seconds: float, pace: Pace = PACE
             await _judge(sought, play)
         _sum_up(sought)
     return sought
+
+
+@contextlib.contextmanager
+def _errors_shown(sites: Sequence[Site]) -> Iterator[None]:
+    """Where the soak fails, show what the processes have logged as errors."""
+    try:
+        yield
+    except BaseException:
+        for site in sites:
+            for node in site.nodes:
+                if errors := node.process.errors():
+                    print(f"{node.name}:\n{errors[:5_000]}", flush=True)
+        raise
 
 
 async def _play(stack: contextlib.AsyncExitStack, site: Site, seed: int, *, rate: float, most: int) -> Play:

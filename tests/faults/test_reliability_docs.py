@@ -28,7 +28,7 @@ def test_the_plots_are_as_the_figures_are() -> None:
 
 def test_the_page_has_a_place_for_every_measurement() -> None:
     assert [match[2] for match in BLOCK.finditer(PAGE.read_text())] == [
-        *("recovery", "delivery", "soak", "sqlite", "backlog", "rows")
+        *("recovery", "throughput", "delivery", "soak", "sqlite", "backlog", "rows")
     ]
     assert set(BLOCKS) == {match[2] for match in BLOCK.finditer(PAGE.read_text())}
 
@@ -60,6 +60,13 @@ def test_no_recovery_was_late(name: str) -> None:
     report = read(name)
     assert report
     assert [one for one in report["recoveries"] if one["alone"] and one["seconds"] > one["bound"]] == []
+
+
+def test_without_rabbitmq_half_of_the_throughput_is_left_at_least() -> None:
+    report = read("throughput")
+    assert report
+    there, *others = (case["median"] for case in report["cases"])
+    assert min(others) >= there / 2
 
 
 def test_every_row_of_the_matrix_is_a_test() -> None:

@@ -1,5 +1,6 @@
 """The edge and its errors around an application that misbehaves: what the real one should never do."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -49,6 +50,12 @@ async def half(request: Request) -> Response:
     return StreamingResponse(chunks())
 
 
+async def wait(request: Request) -> Response:
+    request.app.state.waiting.set()
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
 async def cached(request: Request) -> Response:
     return PlainTextResponse("hello", headers={"cache-control": "public, max-age=60"})
 
@@ -63,6 +70,7 @@ def made(public_url: str | None = None) -> Starlette:
             Route("/api/fail/{kind}", fail),
             Route("/fail/{kind}", fail, methods=["GET", "POST"]),
             Route("/half", half),
+            Route("/wait", wait),
             Route("/cached", cached),
             Route("/size", size, methods=["POST"]),
         ],
@@ -237,3 +245,15 @@ def test_every_kind_of_error_has_a_status() -> None:
     }
     kinds.discard(errors.TasklineError)
     assert all(any(base in STATUS for base in kind.__mro__) for kind in kinds)
+
+
+async def test_a_request_that_the_stopping_server_gives_up_is_to_be_sent_again() -> None:
+    app = made()
+    app.state.waiting = asyncio.Event()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        asked = asyncio.create_task(client.get("/wait"))
+        await app.state.waiting.wait()
+        asked.cancel()  # as uvicorn does once it has waited for long enough
+        answer = await asked
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "restarts" in answer.json()["detail"]
