@@ -1,7 +1,7 @@
 """The catalogue: what workers said that they can do. The web process knows workloads only from here, so it needs no plug-in."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ import orjson
 
 from app.db import NOW, Database, Row, moment
 
+BUILT_IN: Final = "built-in"  # the source of the workloads that come with the service
 FRESH: Final = 2.0  # seconds that an answer is kept in this process
 FORGOTTEN: Final = timedelta(hours=1)  # a worker that was not seen for longer leaves the list
 
@@ -29,7 +30,15 @@ class Workload:
     limits: Mapping[str, Any]
     timeout_s: float
     max_attempts: int
-    source: str  # "built-in", or the module that brings it
+    source: str  # BUILT_IN, or the module that brings it
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A plug-in, or one of its workloads, that a worker cannot offer, and why."""
+
+    source: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,7 @@ class Worker:
     last_seen_at: datetime
     workloads: Mapping[str, int]  # name: newest version that it can run
     slots: Mapping[str, int]  # lane: tasks at once
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class Catalogue:
@@ -88,13 +98,20 @@ class Catalogue:
                 )
         self._workloads = float("-inf"), {}
 
+    async def forget(self, names: Iterable[str]) -> None:
+        """Offer these no more: nobody has them any longer."""
+        for name in names:
+            await self._db.execute("DELETE FROM workloads WHERE name = :name", {"name": name})
+        self._workloads = float("-inf"), {}
+
     async def beat(self, worker: Worker) -> None:
         """Say that a worker is alive, at this moment of the database's clock: its own may be wrong."""
-        sql = f"""INSERT INTO workers (id, host, pid, version, started_at, last_seen_at, workloads, slots)
-        VALUES (:id, :host, :pid, :version, :started_at, {NOW}, :workloads, :slots)
-        ON CONFLICT (id) DO UPDATE SET last_seen_at = excluded.last_seen_at"""
+        sql = f"""INSERT INTO workers (id, host, pid, version, started_at, last_seen_at, workloads, slots, left_out)
+        VALUES (:id, :host, :pid, :version, :started_at, {NOW}, :workloads, :slots, :left_out)
+        ON CONFLICT (id) DO UPDATE SET last_seen_at = excluded.last_seen_at, workloads = excluded.workloads, left_out = excluded.left_out"""
         values = {name: getattr(worker, name) for name in Worker.__slots__ if name != "last_seen_at"}
-        await self._db.execute(sql, {**values, "workloads": _text(worker.workloads), "slots": _text(worker.slots)})
+        texts = {name: _text(values[name]) for name in ("workloads", "slots", "left_out")}
+        await self._db.execute(sql, {**values, **texts})
 
     async def forget_gone(self) -> None:
         """Take off the list what has not been seen for an hour."""
@@ -135,6 +152,7 @@ def _worker(row: Row) -> Worker:
         last_seen_at=moment(row["last_seen_at"]),
         workloads=orjson.loads(row["workloads"]),
         slots=orjson.loads(row["slots"]),
+        left_out=tuple(LeftOut(**one) for one in orjson.loads(row["left_out"])),
     )
 
 
@@ -142,5 +160,5 @@ def _unseen_for(row: Row) -> timedelta:
     return moment(row["now"]) - moment(row["last_seen_at"])
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _text(value: Any) -> str:
     return orjson.dumps(value).decode()

@@ -24,6 +24,8 @@ from app.server import listen, serve
 from app.settings import Settings, SettingsError
 from app.tasks.log import TaskLog
 from app.version import VERSION
+from workers import authoring
+from workers.authoring import chosen
 from workers.main import publish_workloads, work
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ HELP: Final = {
     "dev": "everything in one process on the embedded default; migrates first",
     "serve": "the web process",
     "worker": "a worker process",
+    "workload": "write, try and list workloads of your own",
     "migrate": "bring the database up to date, and write the catalogue of workloads",
     "restored": "say that the database came from a backup: every page and program that follows events starts anew",
     "doctor": "ask every part whether it works, and say what to do where it does not",
@@ -49,19 +52,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, text in HELP.items():
         commands.add_parser(name, help=text, description=text.capitalize() + ".")
     commands.choices["worker"].add_argument("--queue-url", help="instead of TASKLINE_QUEUE_URL")
-    chosen = parser.parse_args(arguments)
+    commands.choices["worker"].add_argument(
+        "--workloads", metavar="A,B", help="take only these, and leave the others to other workers"
+    )
+    authoring.add_commands(commands.choices["workload"])
+    said = parser.parse_args(arguments)
     environ = dict(os.environ)
-    if getattr(chosen, "queue_url", None):
-        environ["TASKLINE_QUEUE_URL"] = chosen.queue_url
+    if getattr(said, "queue_url", None):
+        environ["TASKLINE_QUEUE_URL"] = said.queue_url
     try:
         settings = Settings.from_environment(environ)
         set_up_logs(settings.log_level)
         for sentence in Settings.unknown(environ):
             log.warning(sentence)
-        if chosen.command == "settings":
-            return _show(settings)
+        match said.command:
+            case "settings":
+                return _show(settings)
+            case "workload":
+                return authoring.run(said, settings.workloads)
+            case "worker":
+                running = _worker(
+                    settings, [name.strip() for name in (said.workloads or "").split(",") if name.strip()]
+                )
+            case command:
+                running = RUN[command](settings)
         _spare_the_collector()
-        uvloop.run(RUN[chosen.command](settings))
+        uvloop.run(running)
     except SettingsError as error:
         return _fail(str(error))
     except TasklineError as error:
@@ -70,12 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _dev(settings: Settings) -> None:
+    authoring.see_current_folder()
     key = _secret_key(settings)
     listening = listen(settings)
     await upgrade(settings.database_url)
     async with _stopping() as stopping, open_resources(settings, secret_key=key) as resources:
         described = await publish_workloads(settings, resources.catalogue)
-        working = asyncio.create_task(work(resources, described, stopping))
+        working = asyncio.create_task(work(resources, described, stopping, reload=True))
         working.add_done_callback(lambda _: stopping.set())
         try:
             await serve(listening, resources, stopping)
@@ -92,10 +109,12 @@ async def _serve(settings: Settings) -> None:
         await serve(listening, resources, stopping)
 
 
-async def _worker(settings: Settings) -> None:
+async def _worker(settings: Settings, only: Sequence[str] = ()) -> None:
     _warn_of_islands(settings)
     async with _stopping() as stopping, open_resources(settings) as resources:
-        await work(resources, await publish_workloads(settings, resources.catalogue), stopping)
+        described = await publish_workloads(settings, resources.catalogue)
+        mine = chosen(described, only) if only else described
+        await work(resources, mine, stopping, partial=bool(only))
 
 
 async def _migrate(settings: Settings) -> None:
@@ -124,7 +143,6 @@ async def _doctor(settings: Settings) -> None:
 RUN: Final = {
     "dev": _dev,
     "serve": _serve,
-    "worker": _worker,
     "migrate": _migrate,
     "restored": _restored,
     "doctor": _doctor,

@@ -22,6 +22,10 @@ class NotFound(TasklineError):
     """There is nothing here, or it is not yours."""
 
 
+class Expired(NotFound):
+    """This file has expired and is gone."""
+
+
 class Unauthenticated(TasklineError):
     """Sign in first."""
 

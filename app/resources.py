@@ -4,19 +4,24 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from app.accounts import Accounts, Limits, Passwords, Revoked, Sessions
 from app.artifacts import ArtifactStore
 from app.artifacts.files import Files
+from app.artifacts.room import Room
 from app.catalogue import Catalogue
 from app.db import Database, PostgresDatabase, SqliteDatabase, open_database
 from app.events.fanout import Fanout
 from app.events.hub import Hub
 from app.migrate import check
 from app.queues import TaskQueue, open_queue
+from app.schedules.commands import Schedules
+from app.schedules.store import ScheduleStore
 from app.settings import Settings
+from app.tasks.chains import Chains
 from app.tasks.commands import Tasks
 from app.tasks.log import TaskLog
 from app.tasks.moves import Moves
@@ -46,6 +51,9 @@ class Resources:
     outbox: Outbox
     tasks: Tasks
     waits: Waits
+    chains: Chains
+    schedules: Schedules
+    schedule_store: ScheduleStore
     catalogue: Catalogue
     artifacts: ArtifactStore
     files: Files
@@ -82,7 +90,13 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
         store = TaskStore(db, log_of_events)
         catalogue = Catalogue(db, alive=settings.lease_seconds)
         artifacts = ArtifactStore(settings.artifacts_url)
-        files = Files(db, artifacts, most=settings.limit_upload)
+        files = Files(
+            db,
+            artifacts,
+            Room(db, most=settings.limit_files),
+            most=settings.limit_upload,
+            kept=timedelta(days=settings.files_kept_days),
+        )
 
         limits = Limits(
             sign_ups=settings.limit_sign_ups, sign_ins=settings.limit_sign_ins, requests=settings.limit_requests
@@ -96,6 +110,21 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
                 "session", {"user": revoked.user_id, "sessions": [token_hash.hex() for token_hash in revoked.sessions]}
             )
 
+        chains = Chains(db)
+        tasks = Tasks(
+            moves=moves,
+            store=store,
+            chains=chains,
+            catalogue=catalogue,
+            params=ParamsChecker(files),
+            quota=Quota(store, most=settings.limit_waiting),
+            outbox=outbox,
+            artifacts=artifacts,
+            room=files.room,
+            signal_cancel=signal_cancel,
+        )
+        schedule_store = ScheduleStore(db)
+
         yield Resources(
             settings=settings,
             db=db,
@@ -106,16 +135,10 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             moves=moves,
             store=store,
             outbox=outbox,
-            tasks=Tasks(
-                moves=moves,
-                store=store,
-                catalogue=catalogue,
-                params=ParamsChecker(files),
-                quota=Quota(store, most=settings.limit_waiting),
-                outbox=outbox,
-                artifacts=artifacts,
-                signal_cancel=signal_cancel,
-            ),
+            tasks=tasks,
+            chains=chains,
+            schedules=Schedules(schedule_store, tasks),
+            schedule_store=schedule_store,
             waits=Waits(store, catalogue, outbox),
             catalogue=catalogue,
             artifacts=artifacts,

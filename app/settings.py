@@ -98,6 +98,9 @@ class Settings(BaseModel):
     heavy_slots: int = Field(
         0, ge=0, le=1_000, description="Child-process tasks that a worker runs at once; 0 means one for each core."
     )
+    task_memory_mib: int = Field(2048, ge=64, description="MiB of memory for a child-process task without a limit.")
+    task_disk_mib: int = Field(4096, ge=1, description="MiB of disk for a child-process task without a limit.")
+    task_processes: int = Field(32, ge=1, description="Processes at once of a child-process task without a limit.")
     drain_seconds: float = Field(
         20, ge=0, le=3600, description="How long a stopping worker lets running tasks end before it hands them back."
     )
@@ -128,12 +131,19 @@ class Settings(BaseModel):
         le=36_500,
         description="How long events can be replayed; a client that was away for longer starts anew.",
     )
+    files_kept_days: float = Field(
+        30,
+        ge=1,
+        le=36_500,
+        description="How long an upload is kept after a task last took it, and a task's files after its end.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of the log lines.")
     database_pool: int = Field(10, ge=2, le=100, description="Most connections of a process to PostgreSQL.")
     limit_sign_ups: Rate = Field("20/minute", description="Sign-ups of a client address.")
     limit_sign_ins: Rate = Field("20/minute", description="Sign-ins of a client address.")
     limit_sockets: int = Field(10, ge=1, description="Websockets of a user.")
     limit_upload: int = Field(1 << 30, ge=1, description="Bytes of one uploaded file.")
+    limit_files: int = Field(10 << 30, ge=1, description="Bytes of all files of a user, uploads and results together.")
     limit_waiting: int = Field(10_000, ge=1, description="Waiting tasks of a user.")
     limit_requests: Rate = Field("60000/minute", description="API requests of a user.")
 

@@ -9,6 +9,9 @@ export function startForm() {
   choose?.addEventListener("change", () => swap(form, choose.value));
   // A tab that comes back keeps what was chosen in the list, but not the fields that belonged to it.
   if (choose && choose.value !== form.elements.workload.value) swap(form, choose.value);
+  // Times are meant on the reader's own clock, unless another zone was chosen.
+  const zone = form.querySelector("[data-zone]");
+  if (zone?.value === "UTC") zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
   form.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit());
   form.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;
@@ -33,6 +36,7 @@ async function send(form) {
   const told = await answer?.json().catch(() => null);
   clear(form);
   if (answer?.status === 202) return started(form, told);
+  if (answer?.status === 201) return location.assign(told.links.page);
   const placed = Object.entries(told?.errors || {}).filter(([name, text]) => mark(form, name, text));
   if (!placed.length) toasts().show({ head: "Not started", line: told ? `${told.detail} ${told.hint ?? ""}` : "The service does not answer. Try again." });
 }

@@ -19,6 +19,8 @@ export function taskPage(store) {
       keepToast(card);
       return location.reload();
     }
+    // What follows starts a moment after the end: the page then leads to it.
+    if (page.querySelector("[data-then-waits]") && state.news.some(({ type }) => type === "task.queued")) return location.reload();
     for (const { type, task } of state.news.filter((one) => one.task.id === id)) {
       if (type === "task.deleted") return location.assign("/tasks");
       step(type, task);

@@ -64,10 +64,11 @@ class FileDrop extends HTMLElement {
       this.#show(request.response.name, size(file.size), "Replace", "circle-check");
       this.dispatchEvent(new CustomEvent("uploaded", { bubbles: true }));
     } else {
-      const why = request.response?.errors?.file || request.response?.detail || "The upload did not get through.";
+      const { errors, detail, hint } = request.response ?? {};
+      const why = errors?.file || detail || "The upload did not get through.";
       this.querySelector("input[type=hidden]")?.remove();
       this.classList.remove("done");
-      this.#show(file.name, `${why} Choose it again.`, "Choose", "alert");
+      this.#show(file.name, `${why} ${hint || "Choose it again."}`, "Choose", "alert");
     }
   }
 

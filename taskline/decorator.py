@@ -32,6 +32,9 @@ def workload(
     timeout: timedelta | float = ...,
     expected: timedelta | float | None = None,
     memory_mib: int | None = None,
+    disk_mib: int | None = None,
+    processes: int | None = None,
+    cpu: timedelta | float | None = None,
     retries: int = ...,
     retry_on: Sequence[str | type[BaseException]] = (),
     secrets: Sequence[str] = (),
@@ -43,8 +46,8 @@ def workload(function: Callable[..., Any] | None = None, /, **options: Any) -> A
     """Make a workload of a function with a docstring and typed params.
 
     name, title: how it is called, and how people see it; from the function's name. mode: "loop" (`async def`), "process" (`def`: a child process of its own) or
-    "thread" (`def` that mostly waits). timeout: seconds or a timedelta, one hour unless said. expected: how long it usually takes. memory_mib: what its process may
-    use. retries: how often it is tried again, lost workers included; after an exception only where `retry_on` names it. secrets: variables of the worker's
+    "thread" (`def` that mostly waits). timeout: seconds or a timedelta, one hour unless said. expected: how long it usually takes. memory_mib, disk_mib,
+    processes, cpu: what its process and all that it starts may use together, of memory, of disk, at once, and of processor time (seconds or a timedelta). retries: how often it is tried again, lost workers included; after an exception only where `retry_on` names it. secrets: variables of the worker's
     environment that it may read. version: raise it when the params change. aliases: former names. warm: runs once in each new process, before its first task.
 
     Raises `DefinitionError` for what cannot be kept.

@@ -35,6 +35,9 @@ class Options:
     timeout: timedelta | float = timedelta(hours=1)
     expected: timedelta | float | None = None
     memory_mib: int | None = None
+    disk_mib: int | None = None
+    processes: int | None = None
+    cpu: timedelta | float | None = None
     retries: int = 2
     retry_on: Sequence[str | type[BaseException]] = ()
     secrets: Sequence[str] = ()
@@ -60,6 +63,9 @@ class Workload(Generic[P, R_co]):
         self.timeout_s = _seconds(said, "timeout", options.timeout)
         self.expected_s = None if options.expected is None else _seconds(said, "expected", options.expected)
         self.memory_mib = options.memory_mib
+        self.disk_mib = options.disk_mib
+        self.processes = options.processes
+        self.cpu_s = None if options.cpu is None else _seconds(said, "cpu", options.cpu)
         self.max_attempts = options.retries + 1
         self.retry_on = tuple(_error_name(said, one) for one in _several(said, "retry_on", options.retry_on))
         self.secrets = _several(said, "secrets", options.secrets)
@@ -110,6 +116,16 @@ class Workload(Generic[P, R_co]):
             params = self._upgrades[step](dict(params))
         return params
 
+    def _limits(self) -> list[str]:
+        """The names of the limits that it sets for its process."""
+        limits = {
+            "memory_mib": self.memory_mib,
+            "disk_mib": self.disk_mib,
+            "processes": self.processes,
+            "cpu": self.cpu_s,
+        }
+        return [name for name, value in limits.items() if value is not None]
+
     def _refuse_options(self, said: str) -> None:
         plain = not inspect.iscoroutinefunction(self.function)
         refusals = {
@@ -121,8 +137,10 @@ class Workload(Generic[P, R_co]):
             "a plain def would block the loop: make it `async def`, or leave the mode out": self.mode == "loop"
             and plain,
             "an `async def` runs on the loop, not in a thread or process": self.mode != "loop" and not plain,
-            "memory_mib can be kept only in a process": self.memory_mib is not None and self.mode != "process",
+            **{f"{name} can be kept only in a process": self.mode != "process" for name in self._limits()},
             "memory_mib is at least 64": self.memory_mib is not None and self.memory_mib < 64,
+            "disk_mib is at least 1": self.disk_mib is not None and self.disk_mib < 1,
+            "processes is at least 1": self.processes is not None and self.processes < 1,
             "warm runs only in a process": self.warm is not None and self.mode != "process",
             "retries cannot be negative": self.max_attempts < 1,
             "version starts at 1": self.version < 1,

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.recovery import RECORDED, table
-from tests.servers import STARTED, PostgreSQL, RabbitMQ, Redis
+from tests.servers import S3, STARTED, PostgreSQL, RabbitMQ, Redis
 from tests.servers import free_port as find_free_port
 from tests.servers.pool import Pool
 from tests.servers.programs import find, program
@@ -34,6 +34,12 @@ def redis(request: pytest.FixtureRequest) -> Redis:
 def rabbitmq(request: pytest.FixtureRequest) -> RabbitMQ:
     """The run's RabbitMQ. A test that stops it starts it again."""
     return request.config.stash[POOL].ready(RabbitMQ)
+
+
+@pytest.fixture(scope="session")
+def s3(request: pytest.FixtureRequest) -> S3:
+    """The run's S3 endpoint. A test that stops it starts it again, with nothing in it."""
+    return request.config.stash[POOL].ready(S3)
 
 
 @pytest.fixture(scope="session")

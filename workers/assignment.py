@@ -1,13 +1,12 @@
 """What the runtime hands over for one attempt at a task, and what comes back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 from uuid import UUID
 
-MOST_LOG_LINES: Final = 1_000  # the last ones are kept
+from workers.log_book import LogBook, LogLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class LocalFile:
 class Assignment:
     """One claimed attempt.
 
-    `files` holds every file that the params name, by id. `folder` belongs to this attempt alone; it is made when it is needed. `apart`: in a process of its
+    `files` holds every file that the params name, by id. Its log goes into `book`, line by line. `folder` belongs to this attempt alone; it is made when it is needed. `apart`: in a process of its
     own, whatever the workload's mode, since it may be what killed an earlier worker.
     """
 
@@ -39,6 +38,7 @@ class Assignment:
     files: Mapping[str, LocalFile]
     folder: Path
     apart: bool = False
+    book: LogBook = field(default_factory=LogBook)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +49,6 @@ class ArtifactFile:
     media_type: str
     path: Path
     size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
-    """One line of a task's log."""
-
-    at: datetime
-    level: Literal["debug", "info", "warning", "error"]
-    text: str
 
 
 class Problem(TypedDict):

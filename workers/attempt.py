@@ -3,18 +3,18 @@
 import logging
 import mimetypes
 import time
-from collections import deque
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 from taskline import File
 from taskline.errors import Cancelled
 from taskline.gathering import check_artifact_name
-from workers.assignment import MOST_LOG_LINES, ArtifactFile, Assignment, LogLine, Outcome, Problem, Reports
+from workers.allowance import Breach
+from workers.assignment import ArtifactFile, Assignment, Outcome, Problem, Reports
 from workers.deaths import Death
 from workers.description import Description
+from workers.log_book import Level
 from workers.watch import Reason
 from workers.wire import Ending, Offered, Succeeded, Unsuccessful
 
@@ -34,7 +34,6 @@ class Attempt:
         self.reports = reports
         self.secrets = secrets
         self.asked = False  # to end
-        self.lines: deque[LogLine] = deque(maxlen=MOST_LOG_LINES)
         self._deadline = time.monotonic() + description.timeout_s
 
     def progress(self, fraction: float | None, message: str) -> None:
@@ -42,9 +41,9 @@ class Attempt:
         if not self.asked:
             self.reports.progress(fraction, message)
 
-    def log(self, level: Literal["debug", "info", "warning", "error"], text: str) -> None:
-        """A line of the log, now."""
-        self.lines.append(LogLine(at=datetime.now(UTC), level=level, text=text))
+    def log(self, level: Level, text: str) -> None:
+        """Lines of the log, now."""
+        self.assignment.book.add(level, text)
 
     def folder(self) -> Path:
         """The work's folder; made when it is first asked for."""
@@ -90,17 +89,19 @@ class Attempt:
                     "timeout",
                     f"The task took longer than its limit of {_spoken(self.description.timeout_s)}.",
                     hint,
-                    log=self._log(),
+                    log=self.assignment.book.lines,
                 )
             case "cancel":
-                return Outcome(kind="cancelled", log=self._log())
+                return Outcome(kind="cancelled", log=self.assignment.book.lines)
             case "withdraw" | "abandon":
-                return Outcome(kind="withdrawn", log=self._log())
+                return Outcome(kind="withdrawn", log=self.assignment.book.lines)
         match ending:
             case Succeeded():
                 return self._success(ending)
+            case Death(breach=Breach() as breach):
+                return Outcome.failure(breach.kind, breach.message, breach.hint, log=self.assignment.book.lines)
             case Death(ours=True):
-                return Outcome(kind="withdrawn", log=self._log())
+                return Outcome(kind="withdrawn", log=self.assignment.book.lines)
             case Death():
                 return self._crash(ending)
         return self._failure(ending)
@@ -112,25 +113,27 @@ class Attempt:
             result=ending.result.model_dump(mode="json"),
             summary=ending.result.summary,
             artifacts=artifacts,
-            log=self._log(),
+            log=self.assignment.book.lines,
         )
 
     def _failure(self, ending: Unsuccessful) -> Outcome:
         if ending.kind == "cancelled":
             return Outcome.failure(
-                "error", "The workload ended itself with Cancelled, though nobody had asked it to.", log=self._log()
+                "error",
+                "The workload ended itself with Cancelled, though nobody had asked it to.",
+                log=self.assignment.book.lines,
             )
         kind: Literal["error", "rejected"] = "rejected" if ending.kind == "rejected" else "error"
         return Outcome(
             kind="retry" if ending.kind == "retry" else "failed",
             retry_after=ending.after,
             error={"kind": kind, "message": ending.message, "hint": ending.hint},
-            log=self._log(),
+            log=self.assignment.book.lines,
         )
 
     def _crash(self, death: Death) -> Outcome:
         error: Problem = {"kind": "lost", "message": death.message, "hint": death.hint}
-        return Outcome(kind="crashed", error=error, log=self._log())
+        return Outcome(kind="crashed", error=error, log=self.assignment.book.lines)
 
     def _artifact(self, offer: Offered) -> ArtifactFile | None:
         # A child's word is checked: only a regular file inside the attempt's own folder goes out, whatever a symbolic link says.
@@ -148,10 +151,6 @@ class Attempt:
             else mimetypes.guess_type(offer.name)[0] or "application/octet-stream"
         )
         return ArtifactFile(name=offer.name, media_type=media_type, path=path, size=path.stat().st_size)
-
-    def _log(self) -> tuple[LogLine, ...]:
-        # What a child printed and what it logged come by two ways.
-        return tuple(sorted(self.lines, key=lambda line: line.at)) if len(self.lines) > 1 else tuple(self.lines)
 
 
 def _spoken(seconds: float) -> str:

@@ -12,20 +12,21 @@ import socket
 import sys
 import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from taskline import File, Workload
 from taskline.context import Context
+from workers.child_limits import be_modest, hint, keep_to
 from workers.child_reports import Channel, Host, Reporter
 from workers.coroutines import completed
 from workers.interrupts import Interrupts
 from workers.invocation import arguments, failure, load, success
 from workers.wire import MARK, Ending, Ready, SentFile, Unsuccessful, Work
 
+# What prctl takes.
 _PR_SET_PDEATHSIG: Final = 1
-_NICENESS: Final = 5  # the worker's loop, and the web process beside it, come first
-_OOM_SCORE: Final = "500"  # where memory runs out, the kernel takes the task and not its worker
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PR_SET_NO_NEW_PRIVS: Final = 38
 
 
 class Worker:
@@ -50,8 +51,9 @@ class Worker:
         retry_on: tuple[str, ...] = ()
         context = Context(host, task_id=work.task_id, attempt=work.attempt, secrets=work.secrets)
         try:
+            keep_to(work.allowance, work.remaining_s)
             os.chdir(work.folder)
-            tempfile.tempdir = str(work.folder)
+            os.environ["TMPDIR"] = tempfile.tempdir = str(work.folder)
             with self._interrupts.allowed():
                 workload = _loaded(work.target)
                 retry_on = workload.retry_on
@@ -73,7 +75,8 @@ class Worker:
 
 def _told(error: BaseException, retry_on: tuple[str, ...]) -> Unsuccessful:
     try:
-        return failure(error, retry_on)
+        told = failure(error, retry_on)
+        return told if told.hint else told.model_copy(update={"hint": hint(error)})
     except Exception as other:  # noqa: BLE001  an exception whose own methods raise
         return Unsuccessful(
             kind="failed", message=f"{type(error).__name__} (it cannot be shown: {type(other).__name__})"
@@ -94,9 +97,10 @@ def _file(sent: SentFile) -> File:
 
 def _die_with(parent: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        with suppress(OSError):  # a sandbox may forbid it
-            Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what it starts stays where its parent finds it
+        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # and can be killed: it becomes nobody else
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
 
@@ -106,7 +110,7 @@ def main() -> None:
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     _die_with(parent)
     os.set_inheritable(descriptor, False)  # programs that the work starts must not hold the line open
-    os.nice(_NICENESS)
+    be_modest()
     connection = socket.socket(fileno=descriptor)
     channel = Channel(connection)
     worker = Worker(channel, Reporter(channel, parent))

@@ -1,147 +1,18 @@
-"""The parent's side of process workloads: warm child processes, each for one workload, that can be interrupted and killed."""
+"""The child processes of a worker: warm ones, each for one workload."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import socket
-import sys
 import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final, cast
+from collections.abc import Mapping
+from typing import Final
+from uuid import uuid4
 
-from pydantic import ValidationError
-
-from workers.deaths import Death
-from workers.environment import clean_environment
+from workers.child_handle import MOST_TASKS, Child
+from workers.environment import MARK
 from workers.guard import Guard
-from workers.prints import Prints
-from workers.wire import INTERRUPT, LONGEST_LINE, Ending, FromChild, Log, Progress, Succeeded, Unsuccessful, Work
+from workers.warden import Warden
 
-MOST_TASKS: Final = 100  # a child serves: then a new one takes over, so that leaks end
-_MOST_IDLE_MIB: Final = 256.0  # one that holds more makes way for a fresh one
-_START_SECONDS: Final = 30.0
-
-
-class Child:
-    """A running child process. `target` is the workload that it has served, or None."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        lines: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        prints: Prints,
-    ) -> None:
-        self.pid = process.pid
-        self.target: str | None = None
-        self.served = 0
-        self._killed = False  # by this worker
-        self._process = process
-        self._lines = lines
-        self._writer = writer
-        self._prints = prints
-
-    @classmethod
-    async def start(cls, environ: Mapping[str, str]) -> "Child":
-        """Start one by exec, and wait until it can work: that counts on nobody's time limit. Raises `OSError` where the system refuses."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "workers.child", str(theirs.fileno()), str(os.getpid())),
-                pass_fds=(theirs.fileno(),),
-                env=clean_environment(environ),
-                cwd="/",
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-        lines, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
-        child = cls(process, lines, writer, Prints(cast("asyncio.StreamReader", process.stdout)))
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                if not await lines.readline():
-                    raise ChildProcessError("it ended before it could work")
-        except BaseException:
-            await child.close()
-            raise
-        return child
-
-    @property
-    def usable(self) -> bool:
-        """Whether it may serve once more."""
-        return (
-            self._process.returncode is None and self.served < MOST_TASKS and _resident_mib(self.pid) < _MOST_IDLE_MIB
-        )
-
-    async def run(
-        self,
-        work: Work,
-        *,
-        on_progress: Callable[[float | None, str], None],
-        on_log: Callable[[Log], None],
-        on_print: Callable[[str], None],
-    ) -> Ending | Death:
-        """Let it do `work`. A child that dies, or says what it should not, ends the work and itself."""
-        self.target = work.target
-        self.served += 1
-        self._prints.begin(on_print, str(work.claim))
-        try:
-            self._writer.write(work.model_dump_json().encode() + b"\n")
-            await self._writer.drain()
-            while True:
-                match FromChild.validate_json(await self._line()):
-                    case Progress(fraction=fraction, message=message):
-                        on_progress(fraction, message)
-                    case Log() as said:
-                        on_log(said)
-                    case (Succeeded() | Unsuccessful()) as ending:
-                        return ending
-        except (EOFError, ConnectionError):
-            return await self._died()
-        except (ValidationError, ValueError) as error:
-            self.kill()
-            await self._died()
-            return Unsuccessful(
-                kind="failed",
-                message="The process running this task sent what is not understood",
-                hint="The workload, or a library that it uses, writes to files that it has not opened.",
-                trace=str(error)[:2_000],
-            )
-
-    async def printed(self) -> None:
-        """Until all that the ended work printed was heard, or is not going to be."""
-        await self._prints.end()
-
-    def interrupt(self) -> None:
-        """Raise `Cancelled` in its work."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(INTERRUPT)
-
-    def kill(self) -> None:
-        """End it at once, with every program that it started in its session. Any thread."""
-        self._killed = True
-        # After the child itself is gone its group may live on, and no other process can have its number while it does.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-
-    async def close(self) -> None:
-        """Kill it, and wait until it is gone."""
-        self.kill()
-        await self._process.wait()
-        self._writer.close()
-        self._prints.reading.cancel()
-
-    async def _line(self) -> bytes:
-        line = await self._lines.readline()
-        if not line:
-            raise EOFError
-        return line
-
-    async def _died(self) -> Death:
-        return Death(await self._process.wait(), ours=self._killed)
+IDLE_EVERY: Final = 1.0  # seconds between two looks whether an idle child really is
+_MOST_IDLE_CPU: Final = 0.05  # of a processor
 
 
 class Children:
@@ -153,7 +24,11 @@ class Children:
         self._idle: list[Child] = []
         self._alive: set[Child] = set()
         self._changing = threading.Lock()  # what is alive
-        self._guard = Guard()
+        self._mark = f"{MARK}={uuid4().hex}."  # and a number for each child
+        self._started = 0
+        self._groups: set[int] = set()
+        self._guard = Guard(self._mark)
+        self._warden = Warden()
         self._ending: set[asyncio.Task[None]] = set()
 
     async def open(self, *, warm: bool) -> None:
@@ -166,6 +41,7 @@ class Children:
         """Kill every child and wait until all are gone."""
         self._idle.clear()
         await asyncio.gather(*(self._end(child) for child in list(self._alive)), *self._ending)
+        self._warden.close()
         self._guard.close()
 
     async def take(self, target: str) -> Child:
@@ -178,13 +54,22 @@ class Children:
                     return child
         return await self._start()
 
-    def give_back(self, child: Child, *, healthy: bool) -> None:
-        """Keep it warm where it is healthy; the one that was idle longest makes room."""
-        if healthy and child.usable:
-            self._idle.append(child)
-            if len(self._idle) > self._warm:
-                self._retire(self._idle.pop(0))
-        else:
+    async def give_back(self, child: Child, *, healthy: bool) -> None:
+        """Keep it warm where it is healthy; the one that was idle longest makes room. Returns when nothing of the work goes on."""
+        if not (healthy and child.usable):
+            await asyncio.shield(self._retire(child))
+            return
+        self._idle.append(child)
+        self._look_later(child)
+        if len(self._idle) > self._warm:
+            self._retire(self._idle.pop(0))
+
+    def renew(self) -> None:
+        """The code of workloads has changed: no child that has loaded any serves again."""
+        for child in self._alive:
+            child.served = MOST_TASKS if child.target is not None else child.served
+        for child in [child for child in self._idle if child.target is not None]:
+            self._idle.remove(child)
             self._retire(child)
 
     def kill_all(self) -> None:
@@ -194,29 +79,40 @@ class Children:
         for child in working:
             child.kill()
 
-    def _retire(self, child: Child) -> None:
-        child.kill()
+    def _look_later(self, child: Child) -> None:
+        asyncio.get_running_loop().call_later(IDLE_EVERY, self._look, child, child.served, child.cpu_s)
+
+    def _look(self, child: Child, served: int, before: float) -> None:
+        if child not in self._idle or child.served != served:
+            return
+        if (
+            child.cpu_s - before > _MOST_IDLE_CPU * IDLE_EVERY
+        ):  # a thread that the work has left behind goes on computing
+            self._idle.remove(child)
+            self._retire(child)
+        else:
+            self._look_later(child)
+
+    def _retire(self, child: Child) -> asyncio.Task[None]:
         ending = asyncio.create_task(self._end(child))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
+        return ending
 
     async def _start(self) -> Child:
-        child = await Child.start(self._environ)
+        self._started += 1
+        child = await Child.start(self._environ, f"{self._mark}{self._started}", self._warden, self._freed)
         with self._changing:
             self._alive.add(child)
-        self._guard.tell(child.pid for child in self._alive)
+        self._groups.add(child.pid)
+        self._guard.tell(self._groups)
         return child
 
     async def _end(self, child: Child) -> None:
         await child.close()
         with self._changing:
             self._alive.discard(child)
-        self._guard.tell(child.pid for child in self._alive)
 
-
-def _resident_mib(pid: int) -> float:
-    """The memory that a process holds, in MiB; 0 where the system does not say."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024**2
-    except (OSError, IndexError):
-        return 0.0
+    def _freed(self, pid: int) -> None:
+        self._groups.discard(pid)
+        self._guard.tell(self._groups)

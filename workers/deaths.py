@@ -4,6 +4,8 @@ import signal
 from dataclasses import dataclass
 from typing import Final
 
+from workers.allowance import Breach
+
 _HINTS: Final[dict[int, str]] = {
     signal.SIGKILL: "It may have used more memory than there is; give it less to do.",
     signal.SIGSEGV: "A library that it uses has a fault: it touched memory that is not its own. Try another input.",
@@ -23,10 +25,11 @@ _BY_ITSELF: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A child that died under its work. `ours`: this worker has killed it."""
+    """A child that died under its work. `ours`: this worker has killed it; `breach`: for that."""
 
     status: int  # as `subprocess` has it: the exit status, or minus the signal
     ours: bool
+    breach: Breach | None = None
 
     @property
     def message(self) -> str:

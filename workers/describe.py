@@ -9,21 +9,33 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
 from taskline import DefinitionError, Workload
-from workers.description import Catalogue, Description, Skipped
+from workers.description import Catalogue, Description, HeavyImport, Skipped
 from workers.environment import clean_environment
+from workers.heavy_imports import ImportWatch
 
 BUILT_IN: Final = "workers.workloads"
 GROUP: Final = "taskline.workloads"  # of entry points
 LONGEST_LINE: Final = 16 * 1024 * 1024  # bytes
 
-_Answer: Final = TypeAdapter(tuple[Literal["start", "workload", "skipped"], str, Any])
+_Answer: Final = TypeAdapter(tuple[Literal["start", "workload", "skipped", "heavy"], str, Any])
 _Description: Final = TypeAdapter(Description)
+_HeavyImport: Final = TypeAdapter(HeavyImport)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What one child said until it ended. `fatal` is the module that it did not survive."""
+
+    workloads: list[Description] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    heavy: list[HeavyImport] = field(default_factory=list)
+    fatal: Skipped | None = None
 
 
 def sources(setting: str = "") -> list[str]:
@@ -40,27 +52,26 @@ async def describe(modules: Sequence[str], timeout: float = 30.0, environ: Mappi
     """The catalogue of `modules`. Each has `timeout` seconds for its import. On a clash of names the first stays, and both are named."""
     workloads: dict[str, Description] = {}
     skipped: list[Skipped] = []
+    heavy: list[HeavyImport] = []
     left = list(modules)
     while left:
-        kept, refused, reason = await _ask(left, timeout, clean_environment(environ))
-        skipped += refused
-        for one in kept:
+        said = await _ask(left, timeout, clean_environment(environ))
+        skipped += said.skipped
+        heavy += said.heavy
+        for one in said.workloads:
             if (first := workloads.setdefault(one.name, one)) is not one:
                 skipped.append(
                     Skipped(one.source, f"{one.target} is called {one.name!r}, as {first.target} already is")
                 )
-        if reason is None:
+        if said.fatal is None:
             break
-        culprit = left.index(reason.source)
-        skipped.append(reason)
+        culprit = left.index(said.fatal.source)
+        skipped.append(said.fatal)
         left = left[culprit + 1 :]
-    return Catalogue(workloads=workloads, skipped=tuple(skipped))
+    return Catalogue(workloads=workloads, skipped=tuple(skipped), heavy=tuple(heavy))
 
 
-async def _ask(
-    modules: Sequence[str], timeout: float, environ: Mapping[str, str]
-) -> tuple[list[Description], list[Skipped], Skipped | None]:
-    """What one child says, until it ends; the last is the module that it did not survive."""
+async def _ask(modules: Sequence[str], timeout: float, environ: Mapping[str, str]) -> _Said:
     # No pipe: uvloop's pipe transports close the number of their file twice, and by then another thread may have opened a file, such as a database, under it.
     ours, theirs = socket.socketpair()
     with theirs:
@@ -74,8 +85,7 @@ async def _ask(
             start_new_session=True,
         )
     lines, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
-    kept: list[Description] = []
-    refused: list[Skipped] = []
+    heard = _Said()
     current = modules[0]
     done = hung = False
     try:
@@ -84,9 +94,11 @@ async def _ask(
             if kind == "start":
                 current, done = source, not source
             elif kind == "workload":
-                kept.append(_Description.validate_python(said))
+                heard.workloads.append(_Description.validate_python(said))
+            elif kind == "heavy":
+                heard.heavy.append(_HeavyImport.validate_python(said))
             else:
-                refused.append(Skipped(source, str(said)))
+                heard.skipped.append(Skipped(source, str(said)))
     except TimeoutError:
         hung = True
     finally:
@@ -94,22 +106,27 @@ async def _ask(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
         ended = await process.wait()
-    if done:
-        return kept, refused, None
-    reason = (
-        f"its import did not end within {timeout:g} s"
-        if hung
-        else f"its import ended the process (exit status {ended})"
-    )
-    return kept, refused, Skipped(current, reason)
+    if not done:
+        reason = (
+            f"its import did not end within {timeout:g} s"
+            if hung
+            else f"its import ended the process (exit status {ended})"
+        )
+        heard.fatal = Skipped(current, reason)
+    return heard
 
 
 def _answers(modules: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
+    imports = ImportWatch()
     for source in modules:
         yield "start", source, None
         try:
-            for target, workload in _found(source):
+            with imports.watching(source) as heavy:
+                found = list(_found(source))
+            for target, workload in found:
                 yield "workload", source, asdict(_described(target, workload, source))
+            for one in heavy:
+                yield "heavy", source, asdict(one)
         except DefinitionError as error:
             yield "skipped", source, str(error)
         except BaseException as error:  # noqa: BLE001  a module may do anything while it is imported, and is named for it

@@ -1,7 +1,7 @@
 """The catalogue of what a worker can run, as plain values: no code of any workload is needed to hold it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 
@@ -18,6 +18,9 @@ class Description:
     timeout_s: float
     expected_s: float | None
     memory_mib: int | None
+    disk_mib: int | None
+    processes: int | None
+    cpu_s: float | None
     max_attempts: int
     retry_on: tuple[str, ...]
     secrets: tuple[str, ...]
@@ -37,6 +40,9 @@ class Description:
             "timeout_s": self.timeout_s,
             "expected_s": self.expected_s,
             "memory_mib": self.memory_mib,
+            "disk_mib": self.disk_mib,
+            "processes": self.processes,
+            "cpu_s": self.cpu_s,
             "max_attempts": self.max_attempts,
         }
 
@@ -50,8 +56,26 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeavyImport:
+    """An import at the top of a module that takes long. `where` is file:line; `seconds` of processor time."""
+
+    source: str
+    library: str
+    where: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.where} imports {self.library}, which takes {self.seconds:g} s: import it inside the function, so that only the process that runs it pays"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What can be run, by name, and what was left out."""
+    """What can be run, by name, what was left out, and what takes long to import."""
 
     workloads: Mapping[str, Description]
     skipped: tuple[Skipped, ...] = ()
+    heavy: tuple[HeavyImport, ...] = ()
+
+    def only(self, names: Iterable[str]) -> "Catalogue":
+        """Of the workloads, those that are named. Raises `KeyError` with the first name that there is none of."""
+        return replace(self, workloads={name: self.workloads[name] for name in names})

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 
-from app.artifacts import ArtifactStore
+from app.artifacts.results import Results
+from app.artifacts.room import NoRoom
 from app.batch import Batcher
 from app.errors import TasklineError, Unavailable, Unstorable
-from app.tasks.model import Claim, Ending, Event
+from app.tasks.model import Ending, Event
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.retry import backoff
@@ -25,9 +26,9 @@ AGAIN: Final = 0.5  # seconds, about, between two tries to write
 class Endings:
     """What ends in one turn of the loop is written in one statement."""
 
-    def __init__(self, moves: Moves, outbox: Outbox, artifacts: ArtifactStore) -> None:
+    def __init__(self, moves: Moves, outbox: Outbox, results: Results) -> None:
         self._outbox = outbox
-        self._artifacts = artifacts
+        self._results = results
         self._finish: Batcher[Ending, Event | None] = Batcher(moves.finish, singly=(Unstorable,))
 
     async def write(self, running: Running, outcome: Outcome) -> None:
@@ -36,7 +37,9 @@ class Endings:
         kept: list[dict[str, Any]] = []
         if outcome.artifacts and outcome.kind == "succeeded":
             try:
-                kept = await self._keep(claim, outcome)
+                kept = await self._results.keep(claim.user_id, claim.id, claim.attempt, claim.token, outcome.artifacts)
+            except NoRoom as error:
+                outcome = Outcome.failure("error", error.detail, f"{error.hint} Then start it again.")
             except TasklineError as error:
                 outcome = Outcome.failure(
                     "error", f"The files of the result could not be stored. {error.detail}", retry=True
@@ -60,15 +63,6 @@ class Endings:
                 )
         return None
 
-    async def _keep(self, claim: Claim, outcome: Outcome) -> list[dict[str, Any]]:
-        kept = []
-        for file in outcome.artifacts:
-            # A folder of its own for each claim: an attempt that was given up never overwrites what another one made.
-            key = f"tasks/{claim.id}/{claim.attempt}-{claim.token}/{file.name}"
-            await self._artifacts.upload(key, file.path)
-            kept.append({"name": file.name, "media_type": file.media_type, "size": file.size, "key": key})
-        return kept
-
 
 def _ending(running: Running, outcome: Outcome, kept: list[dict[str, Any]]) -> Ending:
     claim = running.claim
@@ -82,7 +76,6 @@ def _ending(running: Running, outcome: Outcome, kept: list[dict[str, Any]]) -> E
         result=_text(outcome.result),
         error=_text(outcome.error),
         artifacts=_text(kept or None),
-        log=_text([{"at": line.at, "level": line.level, "text": line.text} for line in outcome.log] or None),
     )
 
 

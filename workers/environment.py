@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+MARK: Final = "TASKLINE_CHILD"  # the variable by which a process is known as what a child has started
 _KEPT: Final = frozenset(
     [
         "PATH",

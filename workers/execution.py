@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from taskline import Workload
-from workers.assignment import ArtifactFile, Assignment, LocalFile, LogLine, Outcome, Problem, Reports, Stop
+from workers.allowance import Allowance
+from workers.assignment import ArtifactFile, Assignment, LocalFile, Outcome, Problem, Reports, Stop
 from workers.attempt import Attempt
 from workers.children import Children
 from workers.deaths import Death
 from workers.description import Catalogue
 from workers.in_thread import run_in_thread
 from workers.invocation import load
+from workers.log_book import LogLine
 from workers.on_loop import run_on_loop
 from workers.watch import Watch
-from workers.wire import Log, SentFile, Work
+from workers.wire import SentFile, Work
 
 __all__ = ["ArtifactFile", "Assignment", "Execution", "LocalFile", "LogLine", "Outcome", "Problem", "Reports", "Stop"]
 
@@ -26,11 +28,21 @@ MOST_APART: Final = 32  # processes, at once, of tasks that run in none usually;
 
 
 class Execution:
-    """Runs the workloads of a catalogue. `warm` child processes are kept ready; `environ` is where secrets come from. One loop."""
+    """Runs the workloads of a catalogue. `warm` child processes are kept ready; `environ` is where secrets come from; `usual` is what a task in a process may
+    use where its workload says nothing. One loop.
+    """
 
-    def __init__(self, catalogue: Catalogue, *, warm: int = 1, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        warm: int = 1,
+        environ: Mapping[str, str] = os.environ,
+        usual: Allowance = Allowance(),  # noqa: B008  it is frozen
+    ) -> None:
         self._catalogue = catalogue
         self._environ = environ
+        self._usual = usual
         self._children = Children(warm=warm, environ=environ)
         self._loaded: dict[str, Workload[..., Any]] = {}
         self._places = asyncio.Semaphore(MOST_APART)
@@ -43,6 +55,12 @@ class Execution:
     async def close(self) -> None:
         """Kill every child and wait until all are gone."""
         await self._children.close()
+
+    def renew(self, catalogue: Catalogue) -> None:
+        """Run the workloads of this catalogue from now on, with their code as it is then; what runs goes on as it began."""
+        self._catalogue = catalogue
+        self._loaded.clear()
+        self._children.renew()
 
     def kill_all(self) -> None:
         """SIGKILL every child that works, at once; their work is withdrawn. Any thread, even while the loop is blocked."""
@@ -98,6 +116,7 @@ class Execution:
         return True
 
     async def _run_in_child(self, attempt: Attempt, stop: Stop) -> Outcome:
+        book = attempt.assignment.book
         try:
             child = await self._children.take(attempt.description.target)
         except (OSError, TimeoutError) as error:
@@ -111,19 +130,19 @@ class Execution:
         try:
             with Watch(stop, attempt.description.timeout_s, interrupt=interrupt, kill=child.kill, deadly=True) as watch:
                 ending = await child.run(
-                    _work(attempt),
+                    _work(attempt, Allowance.of(attempt.description, self._usual)),
                     on_progress=attempt.progress,
-                    on_log=lambda said: attempt.lines.append(_line(said)),
+                    on_log=lambda said: book.add(said.level, said.text, said.at),
                     on_print=lambda text: attempt.log("info", text),
                 )
             await child.printed()
             healthy = watch.reason is None and not isinstance(ending, Death)
             return attempt.outcome(ending, watch.reason)
         finally:
-            self._children.give_back(child, healthy=healthy)
+            await self._children.give_back(child, healthy=healthy)
 
 
-def _work(attempt: Attempt) -> Work:
+def _work(attempt: Attempt, allowance: Allowance) -> Work:
     assignment = attempt.assignment
     return Work(
         target=attempt.description.target,
@@ -138,9 +157,6 @@ def _work(attempt: Attempt) -> Work:
         ],
         folder=attempt.folder().resolve(),
         remaining_s=attempt.remaining(),
+        allowance=allowance,
         secrets=dict(attempt.secrets),
     )
-
-
-def _line(said: Log) -> LogLine:
-    return LogLine(at=said.at, level=said.level, text=said.text)

@@ -107,6 +107,11 @@ class Heart:
         claim = self._held.get(task_id)
         return claim is not None and not claim.fenced and time.monotonic() < claim.since + self._rhythm.fence
 
+    def renew(self, worker: Worker) -> None:
+        """Say this of the worker from now on."""
+        self._worker = worker
+        self.beat_soon()
+
     def beat_soon(self) -> None:
         """Beat now: there may be news, such as a cancel."""
         self._loop.call_soon_threadsafe(self._soon.set)

@@ -10,10 +10,11 @@ from app.errors import Unavailable
 class Lane:
     """Implements `app.queues.Slots`. A slot is taken before a task is claimed, so that a claimed task never waits here."""
 
-    def __init__(self, name: str, slots: int, able: Mapping[str, int]) -> None:
+    def __init__(self, name: str, slots: int, able: Mapping[str, int], *, partial: bool = False) -> None:
         self.name = name
         self.slots = slots
         self.able = able  # workload: the newest version that this worker knows
+        self._partial = partial  # other workers take what this one does not
         self._busy = 0
         self._is_free = asyncio.Event()
         self._is_full = asyncio.Event()
@@ -32,8 +33,8 @@ class Lane:
 
     @property
     def deaf(self) -> bool:
-        """Whether hints are known not to get here: this worker has no connection to the broker, or the broker takes none."""
-        return not (self._connected and self._hints_taken)
+        """Whether hints may not get here: there is no connection to the broker, it takes none, or they reach workers of other groups as well."""
+        return self._partial or not (self._connected and self._hints_taken)
 
     @property
     def hints_taken(self) -> bool:
@@ -59,6 +60,11 @@ class Lane:
         if yes != self._hints_taken:
             self._hints_taken = yes
             self.ring()
+
+    def learn(self, able: Mapping[str, int]) -> None:
+        """Run these workloads from now on."""
+        self.able = able
+        self.ring()
 
     def take(self, slots: int) -> None:
         """Use slots."""

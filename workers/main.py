@@ -6,22 +6,29 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from app.catalogue import Catalogue, Worker, Workload
+from app.catalogue import Catalogue, LeftOut, Worker, Workload
 from app.resources import Resources, connected, moves_on
+from app.schedules.firing import Firing
 from app.settings import Settings
 from app.tasks.pruning import Pruning
+from app.tasks.retention import Retention
 from app.version import VERSION
+from workers.allowance import Allowance
+from workers.chainer import Chainer
 from workers.describe import describe, sources
 from workers.description import Catalogue as Described
 from workers.execution import Execution
 from workers.heart import Contact, Rhythm
 from workers.lane import Lane
 from workers.pruner import Pruner
+from workers.reload import Reloader
 from workers.runtime import Runtime
+from workers.scheduler import Scheduler
 from workers.scratch import scratch
 from workers.sweeper import Sweeper
 
@@ -35,6 +42,8 @@ async def publish_workloads(settings: Settings, catalogue: Catalogue) -> Describ
     described = await describe(sources(settings.workloads))
     for left_out in described.skipped:
         log.warning("%s is left out: %s", left_out.source, left_out.reason)
+    for heavy in described.heavy:
+        log.warning("%s", heavy)
     await catalogue.publish(
         [
             Workload(**{field: getattr(one, field) for field in Workload.__slots__})
@@ -44,11 +53,21 @@ async def publish_workloads(settings: Settings, catalogue: Catalogue) -> Describ
     return described
 
 
-async def work(resources: Resources, described: Described, stopping: asyncio.Event) -> None:
-    """Run tasks of the described workloads until `stopping` is set; then drain: what ends in time ends, the rest goes back to the queue."""
+async def work(
+    resources: Resources,
+    described: Described,
+    stopping: asyncio.Event,
+    *,
+    partial: bool = False,
+    reload: bool = False,
+) -> None:
+    """Run tasks of the described workloads until `stopping` is set; then drain: what ends in time ends, the rest goes back to the queue.
+
+    partial: others than these are left to other workers. reload: take up their code when it changes.
+    """
     settings = resources.settings
     lease = settings.lease_seconds
-    lanes = _lanes(settings, described)
+    lanes = _lanes(settings, described, partial=partial)
     worker = Worker(
         id=uuid4(),
         host=socket.gethostname(),
@@ -56,8 +75,8 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
         version=VERSION,
         started_at=datetime.now(UTC),
         last_seen_at=datetime.now(UTC),
-        workloads={name: one.version for name, one in described.workloads.items()},
         slots={lane.name: lane.slots for lane in lanes},
+        **_offer(described),
     )
 
     @contextlib.asynccontextmanager
@@ -76,7 +95,10 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
         await resources.catalogue.beat(worker)
         stack.push_async_callback(resources.catalogue.leave, worker.id)
         folder = stack.enter_context(scratch(settings.data_dir / "scratch", worker.id))
-        execution = Execution(described)
+        usual = Allowance(
+            memory_mib=settings.task_memory_mib, disk_mib=settings.task_disk_mib, processes=settings.task_processes
+        )
+        execution = Execution(described, usual=usual)
         await execution.open()
         stack.push_async_callback(execution.close)
         runtime = Runtime(
@@ -104,7 +126,33 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
         )
 
         kept = timedelta(days=settings.events_kept_days)
-        pruner = Pruner(Pruning(resources.db, kept=kept), resources.sessions)
+        retention = Retention(resources.db, resources.artifacts, resources.files.room, kept=resources.files.kept)
+        pruner = Pruner(Pruning(resources.db, kept=kept), resources.sessions, retention)
+
+        firing = Firing(resources.schedule_store, resources.tasks)
+        scheduler = Scheduler(resources.schedule_store, firing, every=settings.sweep_seconds)
+        chainer = Chainer(
+            resources.chains,
+            resources.store,
+            resources.tasks,
+            resources.files,
+            lease=lease,
+            every=settings.sweep_seconds,
+        )
+
+        def renew(changed: Described) -> None:
+            execution.renew(changed)
+            for lane in lanes:
+                lane.learn(_able(changed, lane.name))
+            runtime.renew(replace(worker, **_offer(changed)))
+
+        reloader = Reloader(
+            sources(settings.workloads),
+            described,
+            lambda: publish_workloads(settings, resources.catalogue),
+            resources.catalogue.forget,
+            renew,
+        )
 
         async def heed(payload: dict[str, Any]) -> None:
             runtime.heed_cancel(UUID(payload["task"]))
@@ -114,17 +162,20 @@ async def work(resources: Resources, described: Described, stopping: asyncio.Eve
         jobs = [
             asyncio.create_task(sweeper.run()),
             asyncio.create_task(pruner.run()),
+            asyncio.create_task(scheduler.run()),
+            asyncio.create_task(chainer.run()),
             asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
             *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
         ]
+        reloading = [asyncio.create_task(reloader.run())] if reload else []  # it may end by itself
         try:
             await _until(stopping, [claiming, *jobs])
         finally:
             for lane in lanes:
                 lane.close()
-            for job in jobs:
+            for job in [*jobs, *reloading]:
                 job.cancel()
-            await asyncio.gather(claiming, *jobs, return_exceptions=True)
+            await asyncio.gather(claiming, *jobs, *reloading, return_exceptions=True)
             await runtime.drain(settings.drain_seconds)
             await resources.outbox.drained()
 
@@ -141,10 +192,20 @@ async def _until(stopping: asyncio.Event, jobs: Sequence[asyncio.Task[None]]) ->
         waiting.cancel()
 
 
-def _lanes(settings: Settings, described: Described) -> list[Lane]:
+def _lanes(settings: Settings, described: Described, *, partial: bool) -> list[Lane]:
     slots = {"light": settings.light_slots, "heavy": settings.heavy_slots or os.cpu_count() or 1}
     return [
-        Lane(name, count, {one.name: one.version for one in described.workloads.values() if one.lane == name})
-        for name, count in slots.items()
-        if any(one.lane == name for one in described.workloads.values())
+        Lane(name, count, able, partial=partial) for name, count in slots.items() if (able := _able(described, name))
     ]
+
+
+def _able(described: Described, lane: str) -> dict[str, int]:
+    return {one.name: one.version for one in described.workloads.values() if one.lane == lane}
+
+
+def _offer(described: Described) -> dict[str, Any]:
+    """What a worker says of the workloads that it runs and of those that it cannot."""
+    return {
+        "workloads": {name: one.version for name, one in described.workloads.items()},
+        "left_out": tuple(LeftOut(one.source, one.reason) for one in described.skipped),
+    }

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
-from typing import Final
+from typing import IO, Final
 
 from taskline.limits import LONGEST_LOG_TEXT
 from workers.wire import MARK
@@ -12,14 +13,18 @@ _MARK_SECONDS: Final = 0.5
 
 
 class Prints:
-    """Reads what a child prints, line by line."""
+    """Hears what a child prints on a pipe, line by line, until `close`."""
 
-    def __init__(self, stream: asyncio.StreamReader) -> None:
-        self._stream = stream
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._rest = b""
         self._hear: Callable[[str], None] = lambda _: None
         self._marked = asyncio.Event()
         self._mark = b""
-        self.reading = asyncio.create_task(self._read())
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(pipe.fileno(), False)
+        # A reader, not a transport: the loop must not own the descriptor of a pipe.
+        self._loop.add_reader(pipe.fileno(), self._read)
 
     def begin(self, hear: Callable[[str], None], claim: str) -> None:
         """Lines go to `hear` from now on, up to the mark of this claim."""
@@ -33,15 +38,26 @@ class Prints:
             await asyncio.wait_for(self._marked.wait(), _MARK_SECONDS)
         self._hear = lambda _: None
 
-    async def _read(self) -> None:
-        rest = b""
-        while chunk := await self._stream.read(65_536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._take(line)
-            rest = rest[-4 * LONGEST_LOG_TEXT :] if len(rest) > 8 * LONGEST_LOG_TEXT else rest
-        self._take(rest)
-        self._marked.set()
+    def close(self) -> None:
+        """Hear no more."""
+        if not self._pipe.closed:
+            self._loop.remove_reader(self._pipe.fileno())
+            self._pipe.close()
+
+    def _read(self) -> None:
+        try:
+            chunk = os.read(self._pipe.fileno(), 65_536)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self._take(self._rest)
+            self._marked.set()
+            self.close()
+            return
+        *lines, rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            self._take(line)
+        self._rest = rest[-4 * LONGEST_LOG_TEXT :] if len(rest) > 8 * LONGEST_LOG_TEXT else rest
 
     def _take(self, line: bytes) -> None:
         if self._mark and line == self._mark:

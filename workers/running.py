@@ -1,10 +1,11 @@
 """An attempt in a slot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.tasks.model import Claim
 from workers.assignment import Stop
+from workers.log_book import LogBook
 from workers.progress import Progress
 
 
@@ -16,6 +17,7 @@ class Running:
     stop: Stop
     progress: Progress
     folder: Path
+    book: LogBook = field(default_factory=LogBook)  # its log
     ending: bool = False  # its end is being written
     void: bool = False  # the claim is lost: write nothing
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,6 +12,7 @@ from uuid import UUID, uuid4
 
 from app.artifacts import ArtifactStore
 from app.artifacts.files import Files
+from app.artifacts.results import Results
 from app.catalogue import Worker
 from app.errors import TasklineError, Unavailable
 from app.tasks.model import Claim
@@ -24,9 +24,11 @@ from workers.execution import Assignment, Execution, Outcome, Stop
 from workers.heart import Contact, Heart, Listener, Rhythm
 from workers.inputs import Inputs
 from workers.lane import Lane
+from workers.log_keeper import LogKeeper
 from workers.pace import Pace
 from workers.progress import Progress
 from workers.running import Running
+from workers.scratch import remove
 from workers.watch import GRACE
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,8 @@ class Runtime:
         self._inputs = Inputs(files, artifacts, execution)
         self._running: dict[UUID, Running] = {}
         self._attempts: set[asyncio.Task[None]] = set()
-        self._endings = Endings(moves, outbox, artifacts)
+        self._logs = LogKeeper(moves)
+        self._endings = Endings(moves, outbox, Results(files.room, artifacts))
         self._rhythm = rhythm
         self._poll = poll
         self._doubts = Doubts(moves, outbox, lasting=rhythm.fence)
@@ -75,6 +78,10 @@ class Runtime:
     def held(self) -> list[UUID]:
         """The tokens of the claims that this worker runs."""
         return [running.claim.token for running in self._running.values()]
+
+    def renew(self, worker: Worker) -> None:
+        """Its workloads are others than before."""
+        self._heart.renew(worker)
 
     async def run(self) -> None:
         """Claim and run until the lanes are closed; what runs then goes on until `drain`.
@@ -161,10 +168,11 @@ class Runtime:
             outcome = await self._outcome(running)
             running.ending = True
             running.progress.end()
+            await self._logs.keep_rest(running)
             await self._endings.write(running, outcome)
             self._forget(running)
             if running.folder.exists():
-                await asyncio.to_thread(shutil.rmtree, running.folder, ignore_errors=True)
+                await asyncio.to_thread(remove, running.folder)
         except Exception:
             log.exception("task %s: the attempt could not be ended; its lease gives it to another worker", claim.id)
         finally:
@@ -197,6 +205,7 @@ class Runtime:
             params=dict(claim.params),
             files=files,
             folder=running.folder,
+            book=running.book,
             apart=claim.lost > 0,
         )
         return await self._execution.run(assignment, running.progress, running.stop)
@@ -208,6 +217,7 @@ class Runtime:
             if marks:
                 with contextlib.suppress(Unavailable):
                     await self._moves.mark(marks)
+            await self._logs.keep(list(self._running.values()))
 
     def _cancel(self, task_id: UUID) -> None:
         if running := self._running.get(task_id):

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,16 @@ def scratch(parent: Path, worker_id: UUID) -> Iterator[Path]:
             _remove(lock)
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is in it, also where a task has closed a part of it to everybody."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for inside, names, _ in os.walk(folder):  # whatever is left
+        for part in (Path(inside, name) for name in names):
+            if not part.is_symlink():
+                part.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _remove(lock: Path) -> None:
-    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+    remove(lock.with_suffix(""))
     lock.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from typing import Final, Literal, Self
 
 from workers.assignment import Stop
 
-GRACE: Final = 1.5  # seconds between the interrupt and the kill
+GRACE: Final = 1.0  # seconds between the interrupt and the kill
 
 Reason = Literal["cancel", "timeout", "withdraw", "abandon"]
 

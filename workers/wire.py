@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from taskline.limits import LONGEST_LOG_TEXT, LONGEST_MESSAGE
 from taskline.results import Result
+from workers.allowance import Allowance
 
 INTERRUPT: Final = signal.SIGUSR1  # to the child: raise `Cancelled` in the work
 MARK: Final = (
@@ -35,7 +36,7 @@ class SentFile(Message):
 
 
 class Work(Message):
-    """To the child: run this. `remaining_s` is the time that it has."""
+    """To the child: run this. `remaining_s` is the time that it has, `allowance` what else it may use."""
 
     target: str
     task_id: UUID
@@ -46,6 +47,7 @@ class Work(Message):
     files: list[SentFile]
     folder: Path
     remaining_s: float
+    allowance: Allowance
     secrets: dict[str, str]
 
 

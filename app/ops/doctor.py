@@ -33,12 +33,16 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("database", well=True, said="answers, and its schema is this version's")
             yield await _ask("queue", resources.queue.ping)
             yield await _ask("events", resources.fanout.ping)
-            workers = len(await resources.catalogue.workers())
+            workers = await resources.catalogue.workers()
             yield Finding(
                 "workers",
-                well=workers > 0,
-                said=f"{workers} at work" if workers else "none at work; start one with: taskline worker",
+                well=bool(workers),
+                said=f"{len(workers)} at work" if workers else "none at work; start one with: taskline worker",
             )
+            for worker in workers:
+                for one in worker.left_out:
+                    said = f"{one.source} is left out by the worker {worker.host}, process {worker.pid}: {one.reason}"
+                    yield Finding("plug-in", well=False, said=said)
     except TasklineError as error:
         yield Finding("database", well=False, said=_sentence(error))
 

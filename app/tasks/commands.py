@@ -11,11 +11,15 @@ from uuid import UUID
 import orjson
 
 from app.artifacts import ArtifactStore
+from app.artifacts.room import Room
 from app.batch import Batcher
 from app.catalogue import Catalogue, Workload
 from app.errors import Conflict, Invalid, NotFound, Unavailable, Unstorable
+from app.tasks import chains
+from app.tasks.chain_plans import Plan
+from app.tasks.chains import NO_WORKLOAD, Chains
 from app.tasks.document import accepted, document
-from app.tasks.model import LONGEST_NAME, Draft, Event, Task, new_id
+from app.tasks.model import LONGEST_NAME, Cause, Draft, Event, Task, new_id
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
@@ -26,7 +30,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_KEY: Final = 255  # characters of an idempotency key
 MOST_PRIORITY: Final = 100
-NO_WORKLOAD: Final = "is not one that workers here can run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Submission:
     priority: int = 0
     key: str | None = None
     retry_of: UUID | None = None
+    then: Plan | None = None  # what its success starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +62,24 @@ class Tasks:
         *,
         moves: Moves,
         store: TaskStore,
+        chains: Chains,
         catalogue: Catalogue,
         params: ParamsChecker,
         quota: Quota,
         outbox: Outbox,
         artifacts: ArtifactStore,
+        room: Room,
         signal_cancel: Callable[[UUID], Awaitable[None]],
     ) -> None:
         self._moves = moves
         self._store = store
+        self._chains = chains
         self._catalogue = catalogue
         self._params = params
         self._quota = quota
         self._outbox = outbox
         self._artifacts = artifacts
+        self._room = room
         self._signal_cancel = signal_cancel
         self._submits: Batcher[Draft, Event | None] = Batcher(moves.submit, singly=(Unstorable,))
 
@@ -80,13 +88,7 @@ class Tasks:
         # The key is looked up first, so that a repeat is answered whatever has become of limits, workloads and files since.
         if submission.key is not None and (found := await self._repeated(user_id, submission)):
             return found
-        if problems := await self.problems(user_id, submission):
-            raise Invalid(fields=problems)
-        workload = await self._catalogue.get(submission.workload)
-        if workload is None:
-            raise Invalid(fields={"workload": NO_WORKLOAD})
-        draft = _draft(user_id, submission, workload)
-        await self._quota.take(user_id)
+        draft = await self._checked(user_id, submission)
         event = await self._submits(draft)
         if event is None:
             if found := await self._repeated(user_id, submission):
@@ -96,6 +98,16 @@ class Tasks:
             self._outbox.wake(draft.lane, draft.id)
         self._outbox.committed([event], patient=True)
         return Accepted(draft.id, accepted(event, draft.params))
+
+    async def start(self, user_id: int, submission: Submission, cause: Cause) -> UUID | None:
+        """Accept a task for a cause that starts one at most; None where it has, or is gone. Raises as `submit`."""
+        draft = await self._checked(user_id, submission)
+        event = await self._moves.start(draft, cause)
+        if event is None:
+            return None
+        self._outbox.wake(draft.lane, draft.id)
+        self._outbox.committed([event])
+        return draft.id
 
     async def cancel(self, user_id: int, task_id: UUID) -> Task:
         """Cancel a waiting task, ask a running one to stop; asking again is fine. Raises `NotFound`, `Conflict` where it has ended."""
@@ -115,11 +127,13 @@ class Tasks:
         task = await self._store.get(user_id, task_id)
         if not task.state.terminal:
             raise Conflict("The task has not ended yet.", hint="Cancel it first, or wait for its end.")
+        following = await self._chains.of(user_id, task_id)
         again = Submission(
             workload=task.workload,
             params=task.params if params is None else params,
             name=name or task.name,
             retry_of=task.id,
+            then=following.plan if following else None,
         )
         return await self.submit(user_id, again)
 
@@ -131,7 +145,9 @@ class Tasks:
             raise Conflict("The task has not ended yet.", hint="Cancel it first.")
         self._outbox.committed([event])
         try:
-            await self._artifacts.delete(*(item["key"] for item in task.artifacts))
+            keys = [item["key"] for item in task.artifacts]
+            await self._artifacts.delete(*keys)
+            await self._room.give_back(*keys)
         except Unavailable as error:
             log.warning("files of the deleted task %s were left behind: %s", task_id, error)
         return task
@@ -152,7 +168,23 @@ class Tasks:
             problems["priority"] = f"takes a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}"
         if submission.key is not None and not 1 <= len(submission.key) <= LONGEST_KEY:
             problems["Idempotency-Key"] = f"takes 1 to {LONGEST_KEY} characters"
+        if submission.then is not None:
+            problems.update(await chains.problems(user_id, submission.then, self._catalogue, self._params))
         return problems
+
+    async def name_of(self, submission: Submission) -> str:
+        """What its task will be called: by its name, else by its workload's title."""
+        workload = await self._catalogue.get(submission.workload)
+        return (submission.name or (workload.title if workload else submission.workload)).strip()
+
+    async def _checked(self, user_id: int, submission: Submission) -> Draft:
+        if problems := await self.problems(user_id, submission):
+            raise Invalid(fields=problems)
+        workload = await self._catalogue.get(submission.workload)
+        if workload is None:
+            raise Invalid(fields={"workload": NO_WORKLOAD})
+        await self._quota.take(user_id)
+        return _draft(user_id, submission, workload)
 
     async def _repeated(self, user_id: int, submission: Submission) -> Accepted | None:
         found = await self._store.repeated(user_id, submission.key or "")
@@ -177,6 +209,7 @@ def _fingerprint(submission: Submission) -> bytes:
         submission.run_at,
         submission.priority,
         submission.retry_of,
+        *([submission.then] if submission.then is not None else ()),
     ]
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
 
@@ -196,4 +229,5 @@ def _draft(user_id: int, submission: Submission, workload: Workload) -> Draft:
         retry_of=submission.retry_of,
         key=submission.key,
         body=_fingerprint(submission) if submission.key is not None else None,
+        follow=None if submission.then is None else orjson.dumps(submission.then).decode(),
     )

@@ -32,7 +32,7 @@ def new_id() -> UUID:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task as its owner sees it. `params`, `result`, `artifacts` and `log` are empty where only a card was read."""
+    """A task as its owner sees it. `params`, `result` and `artifacts` are empty where only a card was read."""
 
     id: UUID
     user_id: int
@@ -57,7 +57,6 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     result: Mapping[str, Any] | None = None
     artifacts: tuple[Mapping[str, Any], ...] = ()
-    log: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +76,28 @@ class Draft:
     retry_of: UUID | None = None
     key: str | None = None
     body: bytes | None = None
+    follow: str | None = None  # JSON text: what its success starts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fired:
+    """A time of a schedule, which starts one task at most."""
+
+    schedule_id: UUID
+    due: datetime  # what the schedule had as its next time
+    at: datetime  # the time that the task is for: the newest that has come
+    following: datetime | None  # the schedule's next time after that
+    missed: int = 0  # times since `due` for which nothing starts
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The success of a task, which starts one other at most."""
+
+    task_id: UUID
+
+
+Cause = Fired | Followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +146,6 @@ class Ending:
     result: str | None = None  # JSON text
     error: str | None = None  # JSON text
     artifacts: str | None = None  # JSON text
-    log: str | None = None  # JSON text
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +156,18 @@ class Mark:
     token: UUID
     fraction: float | None
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """Lines of an attempt's log, from its `first` to its `last`, as JSON text of `{"at", "level", "text"}`."""
+
+    id: UUID
+    attempt: int
+    token: UUID
+    first: int
+    last: int
+    lines: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from app.tasks.model import Claim, Draft, Ending, Event, Mark
+from app.tasks.model import Cause, Claim, Draft, Ending, Event, LogPiece, Mark
 
 
 class Moves(Protocol):
@@ -13,6 +13,10 @@ class Moves(Protocol):
 
     async def submit(self, drafts: Sequence[Draft]) -> Sequence[Event | None]:
         """Accept tasks (to `queued`). None where the draft's key was taken already: read the key, in a new statement, and compare."""
+        ...
+
+    async def start(self, draft: Draft, cause: Cause) -> Event | None:
+        """Accept a task for its cause, and mark the cause as used. None where it was used before, or is gone: nothing was written."""
         ...
 
     async def claim(
@@ -46,6 +50,10 @@ class Moves(Protocol):
 
     async def mark(self, marks: Sequence[Mark]) -> None:
         """Keep progress where the claim still holds."""
+        ...
+
+    async def keep_log(self, pieces: Sequence[LogPiece]) -> None:
+        """Keep lines of logs where the claim still holds, and forget what is too much. The same piece may come again, with more lines."""
         ...
 
     async def reap(

@@ -23,28 +23,40 @@ class ParamsChecker:
 
     async def problems(self, user_id: int, workload: Workload, params: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong, by the name of the param; empty where all is well."""
-        validator = self._validator(workload)
-        if validator.is_valid(params):
-            found: dict[str, str] = {}
-        else:
-            found = dict(problem for error in validator.iter_errors(params) for problem in _problems(error))
+        found = problems_of(self._validator(workload), params)
         for name in file_params(workload.schema):
             if name not in found and params.get(name) is not None:
                 try:
-                    await self._files.get(user_id, UUID(params[name]))
+                    await self._use(user_id, params[name])
                 except (NotFound, ValueError):
                     found[name] = (
                         "is not a file that you uploaded; send it to /api/v1/files first and use the id of the answer"
                     )
         return found
 
+    async def _use(self, user_id: int, text: str) -> None:
+        # In no other form: what still needs a file is found by this text.
+        if str(file_id := UUID(text)) != text:
+            raise ValueError(text)
+        await self._files.use(user_id, file_id)
+
     def _validator(self, workload: Workload) -> Any:
         at = (workload.name, workload.version)
         if at not in self._validators:
-            self._validators[at] = jsonschema_rs.Draft202012Validator(
-                dict(workload.schema), validate_formats=True, mask=MASK
-            )
+            self._validators[at] = validator_of(workload.schema)
         return self._validators[at]
+
+
+def validator_of(schema: Mapping[str, Any]) -> Any:
+    """The compiled schema, for `problems_of`."""
+    return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, mask=MASK)
+
+
+def problems_of(validator: Any, params: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong by the schema, by the name of the param; empty where all is well."""
+    if validator.is_valid(params):
+        return {}
+    return dict(problem for error in validator.iter_errors(params) for problem in _problems(error))
 
 
 def file_params(schema: Mapping[str, Any]) -> list[str]:

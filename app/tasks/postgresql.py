@@ -10,40 +10,12 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from app.db import NOW, PostgresDatabase
-from app.tasks.document import CARD
-from app.tasks.model import Claim, Draft, Ending, Event, Mark
+from app.tasks.model import Cause, Claim, Draft, Ending, Event, LogPiece, Mark
+from app.tasks.postgresql_events import RETURN, event_of, events
+from app.tasks.postgresql_starts import starting, submitting
 from app.tasks.retry import LONGEST, LOST_ERROR, MOST_LOST
 from app.tasks.rows import claim_of
-
-_SPECIAL: Final = {"progress": "json_build_object('fraction', t.progress, 'message', t.message)"}
-_FIELDS: Final = ", ".join(f"'{name}', {_SPECIAL.get(name, 't.' + name)}" for name in CARD)
-_CARD: Final = f"json_build_object({_FIELDS})::text"
-
-
-def _events(kind: str, card: str = _CARD) -> str:
-    """The end of a statement whose CTE `t` holds the moved rows: bump the streams, append the events (CTE `e`)."""
-    return f"""
-u AS MATERIALIZED (SELECT user_id, count(*) AS n FROM t GROUP BY user_id),
-l AS MATERIALIZED (SELECT x.user_id FROM streams x WHERE x.user_id IN (SELECT user_id FROM u) ORDER BY x.user_id FOR UPDATE),
-s AS (UPDATE streams x SET seq = x.seq + u.n FROM u JOIN l USING (user_id) WHERE x.user_id = u.user_id RETURNING x.user_id, x.seq - u.n AS before),
-e AS (INSERT INTO events (user_id, seq, at, type, task_id, task)
-  SELECT t.user_id, s.before + row_number() OVER (PARTITION BY t.user_id ORDER BY t.id), clock_timestamp(), {kind}, t.id, {card}
-  FROM t LEFT JOIN s USING (user_id) RETURNING user_id, seq, at, type, task_id, task, tableoid AS origin)"""
-
-
-_RETURN: Final = "\nSELECT user_id, seq, at, type, task_id, task, origin FROM e ORDER BY user_id, seq"
-
-SUBMIT: Final = f"""
-WITH i AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::int[], $9::int[], $10::timestamptz[],
-    $11::uuid[], $12::text[], $13::bytea[])
-  AS i(id, user_id, name, workload, version, lane, params, max_attempts, priority, run_at, retry_of, key, body)),
-k AS (INSERT INTO idempotency (user_id, key, body, task_id, created_at)
-  SELECT user_id, key, body, id, clock_timestamp() FROM i WHERE key IS NOT NULL ORDER BY user_id, key ON CONFLICT DO NOTHING RETURNING task_id),
-t AS (INSERT INTO tasks (id, user_id, name, workload, version, lane, params, state, max_attempts, priority, run_at, retry_of, created_at)
-  SELECT id, user_id, name, workload, version, lane, params, 'queued', max_attempts, priority, greatest(clock_timestamp(), run_at), retry_of, clock_timestamp()
-  FROM i WHERE key IS NULL OR id IN (SELECT task_id FROM k) RETURNING *),
-{_events("'task.queued'")}{_RETURN}"""
+from app.tasks.run_log import WRITE_POSTGRESQL
 
 
 def _best(due: str) -> str:
@@ -63,7 +35,7 @@ t AS (UPDATE tasks SET state = 'running', attempt = tasks.attempt + 1, claim = $
     progress = NULL, message = '', error = NULL
   WHERE tasks.id = ANY(ARRAY(SELECT id FROM (SELECT * FROM n UNION ALL SELECT * FROM w) c ORDER BY priority DESC, rank, id LIMIT $5))
     AND CASE tasks.state WHEN 'queued' THEN true END RETURNING tasks.*),
-{_events("'task.started'")}
+{events("'task.started'")}
 SELECT t.workload, t.version, t.attempt, t.max_attempts, t.lost, t.params, e.user_id, e.seq, e.at, e.type, e.task_id, e.task, e.origin
 FROM e JOIN t ON t.id = e.task_id ORDER BY t.priority DESC, t.rank, t.id"""
 
@@ -71,8 +43,8 @@ _AGAIN: Final = """(i.verdict = 'released' OR (i.verdict = 'retry' AND tasks.err
         OR (i.verdict = 'crashed' AND tasks.errors + tasks.lost + 1 < tasks.max_attempts))"""
 FINISH: Final = f"""
 WITH i AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
-  AS i(id, attempt, claim, verdict, retry_after, summary, result, error, artifacts, log)),
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::jsonb[], $9::jsonb[])
+  AS i(id, attempt, claim, verdict, retry_after, summary, result, error, artifacts)),
 k AS MATERIALIZED (
   SELECT tasks.id FROM tasks JOIN i USING (id) WHERE tasks.state = 'running' AND tasks.attempt = i.attempt AND tasks.claim = i.claim
   ORDER BY tasks.id FOR UPDATE OF tasks),
@@ -86,9 +58,9 @@ t AS (UPDATE tasks SET
     finished_at = CASE WHEN tasks.cancel_requested_at IS NULL AND {_AGAIN} THEN NULL ELSE clock_timestamp() END,
     progress = CASE WHEN i.verdict = 'succeeded' THEN 1 ELSE tasks.progress END,
     lease_until = NULL, claim = NULL, worker_id = NULL, summary = i.summary, result = i.result,
-    error = CASE WHEN i.verdict IN ('retry', 'crashed', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts, log = i.log
+    error = CASE WHEN i.verdict IN ('retry', 'crashed', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts
   FROM k JOIN i USING (id) WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.attempt = i.attempt AND tasks.claim = i.claim RETURNING tasks.*),
-{_events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{_RETURN}"""
+{events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{RETURN}"""
 
 CANCEL: Final = f"""
 WITH k AS MATERIALIZED (
@@ -97,12 +69,12 @@ WITH k AS MATERIALIZED (
 t AS (UPDATE tasks SET state = CASE tasks.state WHEN 'queued' THEN 'cancelled' ELSE tasks.state END, cancel_requested_at = clock_timestamp(),
     finished_at = CASE tasks.state WHEN 'queued' THEN clock_timestamp() END
   FROM k WHERE tasks.id = k.id AND tasks.state IN ('queued', 'running') AND tasks.cancel_requested_at IS NULL RETURNING tasks.*),
-{_events("CASE t.state WHEN 'running' THEN 'task.cancelling' ELSE 'task.cancelled' END")}{_RETURN}"""
+{events("CASE t.state WHEN 'running' THEN 'task.cancelling' ELSE 'task.cancelled' END")}{RETURN}"""
 
 DELETE: Final = f"""
 WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 AND state IN ('succeeded', 'failed', 'cancelled') RETURNING *),
 b AS (UPDATE events SET task = json_build_object('id', t.id)::text FROM t WHERE events.task_id = t.id),
-{_events("'task.deleted'", "json_build_object('id', t.id)::text")}{_RETURN}"""
+{events("'task.deleted'", "json_build_object('id', t.id)::text")}{RETURN}"""
 
 HEARTBEAT: Final = """
 WITH i AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS i(id, claim)),
@@ -126,7 +98,7 @@ t AS (UPDATE tasks SET
     finished_at = CASE WHEN tasks.cancel_requested_at IS NOT NULL OR tasks.lost + 1 >= {MOST_LOST} THEN clock_timestamp() END,
     error = CASE WHEN tasks.cancel_requested_at IS NULL AND tasks.lost + 1 >= {MOST_LOST} THEN $4::jsonb END
   FROM k WHERE tasks.id = k.id AND tasks.state = 'running' AND tasks.lease_until < coalesce($5::timestamptz, {NOW}) + $3 * interval '1 s' RETURNING tasks.*),
-{_events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{_RETURN}"""
+{events("'task.' || CASE t.state WHEN 'queued' THEN 'retrying' ELSE t.state END")}{RETURN}"""
 
 
 class PostgresMoves:
@@ -137,34 +109,22 @@ class PostgresMoves:
         self._lease = lease
 
     async def submit(self, drafts: Sequence[Draft]) -> Sequence[Event | None]:
-        rows = await self._db.hot(
-            SUBMIT,
-            *_columns(
-                drafts,
-                "id",
-                "user_id",
-                "name",
-                "workload",
-                "version",
-                "lane",
-                "params",
-                "max_attempts",
-                "priority",
-                "run_at",
-                "retry_of",
-                "key",
-                "body",
-            ),
-        )
-        made = {event.task_id: event for event in map(_event, rows)}
+        sql, arguments = submitting(drafts)
+        rows = await self._db.hot(sql, *arguments)
+        made = {event.task_id: event for event in map(event_of, rows)}
         return [made.get(draft.id) for draft in drafts]
+
+    async def start(self, draft: Draft, cause: Cause) -> Event | None:
+        sql, arguments = starting(draft, cause)
+        rows = await self._db.hot(sql, *arguments)
+        return event_of(rows[0]) if rows else None
 
     async def claim(
         self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
     ) -> Sequence[Claim]:
         token = token or uuid4()
         rows = await self._db.hot(CLAIM, worker, lane, list(able), list(able.values()), limit, token, self._lease)
-        return [claim_of(row, token, _event(row)) for row in rows]
+        return [claim_of(row, token, event_of(row)) for row in rows]
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
         rows = await self._db.hot(
@@ -180,18 +140,17 @@ class PostgresMoves:
                 "result",
                 "error",
                 "artifacts",
-                "log",
             ),
         )
-        made = {event.task_id: event for event in map(_event, rows)}
+        made = {event.task_id: event for event in map(event_of, rows)}
         return [made.get(ending.id) for ending in endings]
 
     async def cancel(self, user_id: int, task_ids: Sequence[UUID]) -> Sequence[Event]:
-        return [_event(row) for row in await self._db.hot(CANCEL, user_id, list(task_ids))]
+        return [event_of(row) for row in await self._db.hot(CANCEL, user_id, list(task_ids))]
 
     async def delete(self, user_id: int, task_id: UUID) -> Event | None:
         rows = await self._db.hot(DELETE, user_id, task_id)
-        return _event(rows[0]) if rows else None
+        return event_of(rows[0]) if rows else None
 
     async def heartbeat(self, tokens: Mapping[UUID, UUID]) -> Mapping[UUID, bool]:
         rows = await self._db.hot(HEARTBEAT, list(tokens), list(tokens.values()), self._lease)
@@ -204,15 +163,14 @@ class PostgresMoves:
     async def mark(self, marks: Sequence[Mark]) -> None:
         await self._db.hot(MARK, *_columns(marks, "id", "token", "fraction", "message"))
 
+    async def keep_log(self, pieces: Sequence[LogPiece]) -> None:
+        await self._db.hot(WRITE_POSTGRESQL, *_columns(pieces, "id", "attempt", "token", "first", "last", "lines"))
+
     async def reap(
         self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0, at: datetime | None = None
     ) -> Sequence[Event]:
-        return [_event(row) for row in await self._db.hot(REAP, list(held), limit, ahead, LOST_ERROR, at)]
+        return [event_of(row) for row in await self._db.hot(REAP, list(held), limit, ahead, LOST_ERROR, at)]
 
 
 def _columns(items: Sequence[Any], *names: str) -> list[list[Any]]:
     return [[getattr(item, name) for item in items] for name in names]
-
-
-def _event(row: Mapping[str, Any]) -> Event:
-    return Event(row["user_id"], row["seq"], row["at"], row["type"], row["task_id"], row["task"], row["origin"])

@@ -14,7 +14,7 @@ from app.tasks.states import State
 
 CARD_COLUMNS: Final = """id, user_id, name, workload, version, lane, state, attempt, max_attempts, priority, progress, message, summary, error, retry_of,
 cancel_requested_at, created_at, run_at, started_at, finished_at"""
-ALL_COLUMNS: Final = f"{CARD_COLUMNS}, params, result, artifacts, log"
+ALL_COLUMNS: Final = f"{CARD_COLUMNS}, params, result, artifacts"
 
 
 def task_of(row: Row) -> Task:
@@ -43,7 +43,6 @@ def task_of(row: Row) -> Task:
         params=_json(row, "params") or {},
         result=_json(row, "result"),
         artifacts=tuple(_artifact(row["id"], item) for item in _json(row, "artifacts") or ()),
-        log=tuple(_json(row, "log") or ()),
     )
 
 

@@ -3,30 +3,21 @@
 There are no data-modifying CTEs here; the one writer makes the transaction as atomic as PostgreSQL's single statement.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import orjson
 
-from app.db import SqliteDatabase, moment
+from app.db import SqliteDatabase
 from app.db.sqlite import Run
-from app.errors import Unstorable
-from app.tasks.document import CARD
-from app.tasks.model import Claim, Draft, Ending, Event, Mark
+from app.tasks.model import Cause, Claim, Draft, Ending, Event, LogPiece, Mark
 from app.tasks.retry import LONGEST, LOST_ERROR, MOST_LOST
 from app.tasks.rows import claim_of
-
-_SPECIAL: Final = {"progress": "json_object('fraction', t.progress, 'message', t.message)", "error": "json(t.error)"}
-_FIELDS: Final = ", ".join(f"'{name}', {_SPECIAL.get(name, 't.' + name)}" for name in CARD)
-_CARD: Final = f"json_object({_FIELDS})"
-
-SUBMIT: Final = """
-INSERT INTO tasks (id, user_id, name, workload, version, lane, params, state, max_attempts, priority, run_at, retry_of, created_at)
-SELECT value->>'id', value->>'user_id', value->>'name', value->>'workload', value->>'version', value->>'lane', value->>'params', 'queued',
-  value->>'max_attempts', value->>'priority', max(?1, coalesce(value->>'run_at', ?1)), value->>'retry_of', ?1 FROM json_each(?2) RETURNING *"""
+from app.tasks.run_log import WRITE_SQLITE
+from app.tasks.sqlite_events import append, batch, text
+from app.tasks.sqlite_starts import start, submit
 
 
 def _best(due: str) -> str:
@@ -55,9 +46,9 @@ UPDATE tasks SET
   finished_at = CASE WHEN i.verdict <> 'succeeded' AND {_AGAIN} THEN NULL ELSE ?1 END,
   progress = CASE i.verdict WHEN 'succeeded' THEN 1 ELSE tasks.progress END,
   lease_until = NULL, claim = NULL, worker_id = NULL, summary = i.summary, result = i.result,
-  error = CASE WHEN i.verdict IN ('retry', 'crashed', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts, log = i.log
+  error = CASE WHEN i.verdict IN ('retry', 'crashed', 'failed') AND tasks.cancel_requested_at IS NULL THEN i.error END, artifacts = i.artifacts
 FROM (SELECT value->>'id' id, value->>'attempt' attempt, value->>'token' claim, value->>'verdict' verdict, value->>'run_at' run_at, value->>'summary' summary,
-  value->>'result' result, value->>'error' error, value->>'artifacts' artifacts, value->>'log' log FROM json_each(?2)) i
+  value->>'result' result, value->>'error' error, value->>'artifacts' artifacts FROM json_each(?2)) i
 WHERE tasks.id = i.id AND tasks.state = 'running' AND tasks.attempt = i.attempt AND tasks.claim = i.claim RETURNING *"""
 
 CANCEL: Final = """
@@ -73,20 +64,7 @@ UPDATE tasks SET
   error = CASE WHEN cancel_requested_at IS NULL AND lost + 1 >= {MOST_LOST} THEN ?2 END
 WHERE id IN (SELECT id FROM tasks WHERE state = 'running' AND lease_until < ?3 AND claim NOT IN (SELECT value FROM json_each(?4)) ORDER BY id LIMIT ?5) RETURNING *"""
 
-_DRAFT: Final = [
-    "id",
-    "user_id",
-    "name",
-    "workload",
-    "version",
-    "lane",
-    "params",
-    "max_attempts",
-    "priority",
-    "run_at",
-    "retry_of",
-]
-_ENDING: Final = ["id", "attempt", "token", "verdict", "summary", "result", "error", "artifacts", "log"]
+_ENDING: Final = ["id", "attempt", "token", "verdict", "summary", "result", "error", "artifacts"]
 
 
 class SqliteMoves:
@@ -98,14 +76,12 @@ class SqliteMoves:
 
     async def submit(self, drafts: Sequence[Draft]) -> Sequence[Event | None]:
         now = _now()
-
-        def write(run: Run) -> list[Event]:
-            taken = {draft.id for draft in drafts if draft.key is not None and not _keep_key(run, draft, now)}
-            rows = run(SUBMIT, now, _batch((d for d in drafts if d.id not in taken), *_DRAFT))
-            return _append(run, rows, now, lambda _: "task.queued")
-
-        made = {event.task_id: event for event in await self._db.at_once(write)}
+        made = {event.task_id: event for event in await self._db.at_once(lambda run: submit(run, drafts, now))}
         return [made.get(draft.id) for draft in drafts]
+
+    async def start(self, draft: Draft, cause: Cause) -> Event | None:
+        now = _now()
+        return await self._db.at_once(lambda run: start(run, draft, cause, now))
 
     async def claim(
         self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
@@ -114,7 +90,7 @@ class SqliteMoves:
 
         def write(run: Run) -> tuple[list[Any], list[Event]]:
             rows = run(CLAIM, token, worker, now, now + self._lease, lane, orjson.dumps(able).decode(), limit)
-            return rows, _append(run, rows, now, lambda _: "task.started")
+            return rows, append(run, rows, now, lambda _: "task.started")
 
         rows, started = await self._db.at_once(write)
         events = {event.task_id: event for event in started}
@@ -123,16 +99,16 @@ class SqliteMoves:
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
         now = _now()
-        batch = orjson.dumps(
+        ended = orjson.dumps(
             [
                 {
                     **{name: getattr(ending, name) for name in _ENDING},
-                    "run_at": _text(now + timedelta(seconds=ending.retry_after)),
+                    "run_at": text(now + timedelta(seconds=ending.retry_after)),
                 }
                 for ending in endings
             ]
         ).decode()
-        events = await self._db.at_once(lambda run: _append(run, run(FINISH, now, batch), now, _outcome))
+        events = await self._db.at_once(lambda run: append(run, run(FINISH, now, ended), now, _outcome))
         made = {event.task_id: event for event in events}
         return [made.get(ending.id) for ending in endings]
 
@@ -141,7 +117,7 @@ class SqliteMoves:
 
         def write(run: Run) -> list[Event]:
             rows = run(CANCEL, now, orjson.dumps(list(task_ids)).decode(), user_id)
-            return _append(
+            return append(
                 run, rows, now, lambda row: "task.cancelling" if row["state"] == "running" else "task.cancelled"
             )
 
@@ -156,7 +132,7 @@ class SqliteMoves:
             if not rows:
                 return None
             run("UPDATE events SET task = json_object('id', task_id) WHERE task_id = ?", task_id)
-            [deleted] = _append(run, rows, now, lambda _: "task.deleted", card="json_object('id', j.value->>'id')")
+            [deleted] = append(run, rows, now, lambda _: "task.deleted", card="json_object('id', j.value->>'id')")
             return deleted
 
         return await self._db.at_once(write)
@@ -177,8 +153,12 @@ class SqliteMoves:
     async def mark(self, marks: Sequence[Mark]) -> None:
         sql = """UPDATE tasks SET progress = i.value->>'fraction', message = i.value->>'message' FROM json_each(?1) i
         WHERE tasks.id = i.value->>'id' AND tasks.claim = i.value->>'token' AND tasks.state = 'running'"""
-        batch = _batch(marks, "id", "token", "fraction", "message")
-        await self._db.at_once(lambda run: run(sql, batch))
+        made = batch(marks, "id", "token", "fraction", "message")
+        await self._db.at_once(lambda run: run(sql, made))
+
+    async def keep_log(self, pieces: Sequence[LogPiece]) -> None:
+        given = batch(pieces, "id", "attempt", "token", "first", "last", "lines")
+        await self._db.at_once(lambda run: [run(sql, given) for sql in WRITE_SQLITE])
 
     async def reap(
         self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0, at: datetime | None = None
@@ -187,40 +167,8 @@ class SqliteMoves:
         ended = (at or now) + timedelta(seconds=ahead)
         mine = orjson.dumps(list(held)).decode()
         return await self._db.at_once(
-            lambda run: _append(run, run(REAP, now, LOST_ERROR, ended, mine, limit), now, _outcome)
+            lambda run: append(run, run(REAP, now, LOST_ERROR, ended, mine, limit), now, _outcome)
         )
-
-
-def _keep_key(run: Run, draft: Draft, now: datetime) -> bool:
-    sql = "INSERT INTO idempotency (user_id, key, body, task_id, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING task_id"
-    return bool(run(sql, draft.user_id, draft.key, draft.body, draft.id, now))
-
-
-def _append(
-    run: Run, rows: Sequence[Any], now: datetime, kind: Callable[[Any], str], *, card: str = _CARD
-) -> list[Event]:
-    """Bump the streams of the moved rows and append one event each, in the order of (user, task)."""
-    if not rows:
-        return []
-    counts = Counter(row["user_id"] for row in rows)
-    bump = """UPDATE streams SET seq = seq + i.value FROM json_each(?) i WHERE streams.user_id = CAST(i.key AS integer) RETURNING user_id, seq"""
-    heads = {
-        row["user_id"]: row["seq"]
-        for row in run(bump, orjson.dumps({str(user): n for user, n in counts.items()}).decode())
-    }
-    if heads.keys() != counts.keys():
-        raise Unstorable("The user has no stream of events.")
-    ordered = sorted(rows, key=lambda row: (row["user_id"], row["id"]))
-    after = {user: heads[user] - n for user, n in counts.items()}
-    batch = []
-    for row in ordered:
-        after[row["user_id"]] += 1
-        batch.append({"id": row["id"], "user_id": row["user_id"], "seq": after[row["user_id"]], "type": kind(row)})
-    insert = f"""INSERT INTO events (user_id, seq, at, type, task_id, task)
-    SELECT j.value->>'user_id', j.value->>'seq', ?1, j.value->>'type', j.value->>'id', {card}
-    FROM json_each(?2) j LEFT JOIN tasks t ON t.id = j.value->>'id' WHERE true RETURNING user_id, seq, at, type, task_id, task"""
-    made = run(insert, now, orjson.dumps(batch).decode())
-    return [Event(r["user_id"], r["seq"], moment(r["at"]), r["type"], UUID(r["task_id"]), r["task"]) for r in made]
 
 
 def _outcome(row: Any) -> str:
@@ -229,14 +177,3 @@ def _outcome(row: Any) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds")
-
-
-def _batch(items: Any, *names: str) -> str:
-    def plain(value: Any) -> Any:
-        return _text(value.astimezone(UTC)) if isinstance(value, datetime) else value
-
-    return orjson.dumps([{name: plain(getattr(item, name)) for name in names} for item in items]).decode()

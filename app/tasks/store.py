@@ -11,6 +11,7 @@ from app.errors import Invalid, NotFound
 from app.tasks.log import TaskLog
 from app.tasks.model import Page, Task, TaskFilter
 from app.tasks.rows import ALL_COLUMNS, CARD_COLUMNS, task_of
+from app.tasks.run_log import START, Line, read_log
 
 MOST_ACTIVE: Final = 50
 MOST_FINISHED: Final = 20
@@ -42,6 +43,10 @@ class TaskStore:
         if row is None:
             raise NotFound("There is no such task.")
         return task_of(row)
+
+    async def lines(self, user_id: int, task_id: UUID, after: tuple[int, int] = START) -> list[Line]:
+        """What the task's attempts have written to its log behind the place `after`. Raises `NotFound`."""
+        return await read_log(self._db, user_id, task_id, after)
 
     async def page(self, user_id: int, chosen: TaskFilter, limit: int, cursor: str | None = None) -> Page:
         """Up to `limit` cards, the newest first, after `cursor`. Raises `Invalid` for a cursor that is none."""

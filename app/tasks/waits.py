@@ -1,10 +1,11 @@
 """Why a task has not started: the reason, and the remedy where there is one. Only what is known is said."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from app.catalogue import Catalogue
+from app.catalogue import BUILT_IN, Catalogue, Worker
 from app.tasks.model import Task
 from app.tasks.outbox import Outbox
 from app.tasks.states import State
@@ -44,10 +45,7 @@ class Waits:
         if not workers:
             return Wait("no_worker", "No worker is running. Start one: taskline worker")
         if not any(worker.workloads.get(task.workload, -1) >= task.version for worker in workers):
-            return Wait(
-                "no_capable_worker",
-                f"No running worker can run {task.workload} {task.version}. Start one that knows it: taskline worker",
-            )
+            return Wait("no_capable_worker", await self._incapable(task, workers))
         ahead = await self._store.ahead(task)
         if ahead is None:
             if task.attempt:
@@ -70,6 +68,26 @@ class Waits:
             else f"{'At least ' if position is None else ''}{ahead:,} in line before this one.",
             position,
         )
+
+    async def _incapable(self, task: Task, workers: Sequence[Worker]) -> str:
+        if newest := _newest(task.workload, workers):
+            return (
+                f"The running workers know version {newest} of {task.workload}, this task needs {task.version}. "
+                "Start one of the newer release: taskline worker"
+            )
+        known = await self._catalogue.get(task.workload)
+        module = known.source.partition(":")[0] if known and known.source != BUILT_IN else None
+        if module and any(one.source.partition(":")[0] == module for worker in workers for one in worker.left_out):
+            return (
+                f"No running worker can run {task.workload}: the plug-in {module} could not be loaded. "
+                "The worker's log says why; mend it, and start the worker again."
+            )
+        where = f" where {module} is installed" if module else ""
+        return f"No running worker takes {task.workload}. Start one that does{where}: taskline worker --workloads {task.workload}"
+
+
+def _newest(name: str, workers: Sequence[Worker]) -> int:
+    return max(worker.workloads.get(name, 0) for worker in workers)
 
 
 def _clock_time(at: datetime) -> str:

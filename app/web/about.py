@@ -2,7 +2,7 @@
 
 import contextlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,6 +13,8 @@ import starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.accounts.model import Identity
+from app.catalogue import Worker
 from app.errors import Unavailable
 from app.ops.monitor import Monitor
 from app.ops.parts import PARTS
@@ -33,6 +35,9 @@ _WORDS: Final = {
     "file": "a folder",
     "s3": "an S3 bucket",
 }
+
+
+SEE_THE_LOG: Final = "A worker could not load it; its log and taskline doctor say why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ async def about(request: Request) -> Response:
         "parts": parts,
         "workloads": workloads,
         "runnable": {name for worker in workers for name in worker.workloads},
+        "left_out": _left_out(workers, user),
         "versions": [
             ("Starlette", starlette.__version__),
             ("Uvicorn", version("uvicorn")),
@@ -108,6 +114,15 @@ async def _known(found: Resources, monitor: Monitor) -> tuple[list[Any], list[An
         "Asked when a file is read or written.",
     )
     return workers, workloads, [web, *asked, working, files]
+
+
+def _left_out(workers: Sequence[Worker], user: Identity | None) -> dict[str, str]:
+    """The plug-ins that some worker cannot load, with why. A reason may quote what only those who operate the service should read; strangers hear of none."""
+    if user is None:
+        return {}
+    if user.role != "admin":
+        return {one.source: SEE_THE_LOG for worker in workers for one in worker.left_out}
+    return {one.source: f"{one.reason[0].upper()}{one.reason[1:]}." for worker in workers for one in worker.left_out}
 
 
 def _part(name: str, what: str, url: str, said: Mapping[str, str | None]) -> Part:

@@ -1,16 +1,15 @@
-"""REST: tasks, files, workloads. A handler parses, calls one command, answers."""
+"""REST: tasks and workloads. A handler parses, calls one command, answers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from app.errors import Invalid, NotFound, WrongMediaType
+from app.errors import Invalid, NotFound
 from app.resources import Resources
 from app.tasks.commands import Accepted, Submission
 from app.tasks.document import card, document
@@ -22,7 +21,6 @@ from app.web.inputs import RetryBody, TaskBody, parsed
 
 USUALLY_LISTED: Final = 50
 MOST_LISTED: Final = 200
-CHUNK: Final = 256 * 1024  # bytes
 
 
 async def create_task(request: Request) -> Response:
@@ -35,12 +33,13 @@ async def create_task(request: Request) -> Response:
         if "workload" in error.fields:
             raise
         # What can be read is checked too: one answer names every wrong field.
-        rest = parsed(TaskBody, {name: part for name, part in sent.items() if name not in error.fields})
-        more = await tasks.problems(user.user_id, Submission(**dict(rest), key=key))
+        wrong = {name.partition(".")[0] for name in error.fields}
+        rest = parsed(TaskBody, {name: part for name, part in sent.items() if name not in wrong})
+        more = await tasks.problems(user.user_id, Submission(**rest.fields(), key=key))
         if "params" in error.fields:  # which were left out, so that nothing is known of them
             more = {name: text for name, text in more.items() if name in rest.model_fields_set}
         raise Invalid(fields={**more, **error.fields}) from None
-    return _accepted(await tasks.submit(user.user_id, Submission(**dict(body), key=key)))
+    return _accepted(await tasks.submit(user.user_id, Submission(**body.fields(), key=key)))
 
 
 async def list_tasks(request: Request) -> Response:
@@ -73,6 +72,16 @@ async def delete_task(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def task_chain(request: Request) -> Response:
+    """`GET /tasks/{id}/chain`."""
+    user = await require(request)
+    task = await resources(request).store.get(user.user_id, task_id(request))
+    chains = resources(request).chains
+    following = await chains.of(user.user_id, task.id)
+    before = await chains.before(user.user_id, task.id)
+    return json({"after": before, "then": following.document() if following else None})
+
+
 async def cancel_task(request: Request) -> Response:
     """`POST /tasks/{id}/cancel`."""
     user = await require(request)
@@ -94,38 +103,6 @@ async def task_events(request: Request) -> Response:
     if not frames:
         raise NotFound("There is no such task.")
     return Response(f'{{"items":[{",".join(frame.text for frame in frames)}]}}', media_type="application/json")
-
-
-async def get_artifact(request: Request) -> Response:
-    """`GET /tasks/{id}/artifacts/{name}`: the bytes, always as a download, so that a report's markup never runs in this origin."""
-    user = await require(request)
-    task = await resources(request).store.get(user.user_id, task_id(request))
-    found = next((item for item in task.artifacts if item["name"] == request.path_params["name"]), None)
-    if found is None:
-        raise NotFound("There is no such file.")
-    disposition = f"attachment; filename*=UTF-8''{quote(found['name'])}"
-    chunks = await resources(request).artifacts.read(found["key"])
-    headers = {
-        "content-disposition": disposition,
-        "content-length": str(found["size"]),
-        "content-security-policy": "sandbox; default-src 'none'",
-    }
-    return StreamingResponse(chunks, media_type=found["media_type"], headers=headers)
-
-
-async def create_file(request: Request) -> Response:
-    """`POST /files`: multipart, one part `file`."""
-    user = await require(request)
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise WrongMediaType("Send the file as multipart/form-data, in a part named file.")
-    async with request.form(max_files=1, max_fields=10) as form:
-        upload = form.get("file")
-        if not isinstance(upload, UploadFile):
-            raise Invalid(fields={"file": "is required: a part with a filename"})
-        file = await resources(request).files.save(
-            user.user_id, upload.filename or "", media_type_of(upload), chunks_of(upload)
-        )
-    return json({"id": file.id, "name": file.name, "size": file.size, "sha256": file.sha256}, 201)
 
 
 async def list_workloads(request: Request) -> Response:
@@ -164,18 +141,6 @@ def limit(request: Request, usual: int, most: int) -> int:
 def json(value: Any, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:
     """An answer."""
     return Response(orjson.dumps(value), status, headers, media_type="application/json")
-
-
-async def chunks_of(upload: UploadFile) -> AsyncIterator[bytes]:
-    """The bytes of an upload, piece by piece."""
-    while chunk := await upload.read(CHUNK):
-        yield chunk
-
-
-def media_type_of(upload: UploadFile) -> str:
-    """What the client said that the upload is, where that is something to store and to say again."""
-    said = upload.content_type or ""
-    return said if said.isascii() and said.isprintable() and said else "application/octet-stream"
 
 
 def _accepted(accepted: Accepted) -> Response:

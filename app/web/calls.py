@@ -6,9 +6,11 @@ from app.tasks.commands import LONGEST_KEY
 from app.tasks.states import State
 from app.web import api, stream
 from app.web.call import Call, in_header, in_path, in_query, limit
+from app.web.file_calls import FILE_CALLS
+from app.web.log_calls import LOG_CALLS
+from app.web.schedule_calls import SCHEDULE_CALLS
 from app.web.shapes import TEXT, ref
 
-_FILE: Final = {"type": "string", "format": "binary", "description": "The file, with its name"}
 _SEQ: Final = {"type": "integer", "minimum": 0}
 _TASK: Final = in_path("id", "The task")
 _AFTER: Final = "The seq of the last event that you saw"
@@ -101,27 +103,19 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
             answers={200: ("Its events, in order", ref("EventList"))},
         )
     },
-    "/api/v1/tasks/{id}/artifacts/{name}": {
+    "/api/v1/tasks/{id}/chain": {
         "get": Call(
-            id="downloadArtifact",
+            id="getTaskChain",
             tag="Tasks",
-            summary="Download a file that a task made",
-            parameters=[_TASK, in_path("name", "The artifact's name", TEXT)],
-            headers={"Content-Disposition": "Always an attachment"},
-            answers={200: ("Its bytes", {"type": "string", "format": "binary"})},
-            answer_type="*/*",
+            summary="What a task followed on, and what follows on it",
+            description="What follows is declared where the task is started. Its outcome is null while it waits for the task's end.",
+            parameters=[_TASK],
+            answers={200: ("Before and after", ref("Chain"))},
         )
     },
-    "/api/v1/files": {
-        "post": Call(
-            id="uploadFile",
-            tag="Files",
-            summary="Upload a file for a workload's file param",
-            body={"type": "object", "required": ["file"], "properties": {"file": _FILE}},
-            body_type="multipart/form-data",
-            answers={201: ("The file is stored", ref("File"))},
-        )
-    },
+    **LOG_CALLS,
+    **FILE_CALLS,
+    **SCHEDULE_CALLS,
     "/api/v1/workloads": {
         "get": Call(
             id="listWorkloads",

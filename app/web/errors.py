@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 STATUS: Final[dict[type[BaseException], int]] = {
     errors.NotFound: 404,
+    errors.Expired: 410,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.Refused: 409,

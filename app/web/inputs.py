@@ -16,6 +16,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.errors import Invalid
+from app.schedules.model import Missed
+from app.schedules.times import LONGEST_CRON
 from app.tasks.commands import MOST_PRIORITY
 from app.tasks.model import LONGEST_NAME
 
@@ -66,7 +68,23 @@ def _instant(value: Any) -> datetime:
 Text = Annotated[str, AfterValidator(storable)]
 Name = Annotated[Text, Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME})]
 Params = Annotated[dict[str, Any], AfterValidator(storable)]
+Cron = Annotated[Text, Field(json_schema_extra={"maxLength": LONGEST_CRON})]
+Zone = Annotated[Text, Field(json_schema_extra={"maxLength": 100})]
+Policy = Annotated[Missed, Field(strict=False)]
 Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+class FollowUpBody(BaseModel):
+    """What starts when a task succeeds, with what that has made: `{"$artifact": "clean.csv"}` as a file param, `{"$value": "rows"}` as any."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    workload: Text = Field(description="What to run: a name from /api/v1/workloads")
+    params: Params = Field({}, description="What to run it with, and what it takes from the task before")
+    name: Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)] | None = Field(
+        None, description="What the task is called; the workload's title where it is left out"
+    )
+    priority: int = Field(0, ge=-MOST_PRIORITY, le=MOST_PRIORITY, description="Higher ones start first")
+    then: "FollowUpBody | None" = Field(None, description="What starts when this one succeeds")
 
 
 class TaskBody(BaseModel):
@@ -83,6 +101,11 @@ class TaskBody(BaseModel):
         description="Higher ones start first",
         json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY},
     )
+    then: FollowUpBody | None = Field(None, description="What starts when this one succeeds")
+
+    def fields(self) -> dict[str, Any]:
+        """As the command takes them."""
+        return {**dict(self), "then": planned(self.then)}
 
 
 class RetryBody(BaseModel):
@@ -91,6 +114,53 @@ class RetryBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     params: Params | None = Field(None, description="All params of the new task; those of the ended one where left out")
     name: Name | None = Field(None, description="The new task's name; that of the ended one where left out")
+
+
+class ScheduleBody(BaseModel):
+    """What to start when: at a time, or at the times of a cron expression."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    workload: Text = Field(description="What to run: a name from /api/v1/workloads")
+    params: Params = Field({}, description="What to run it with")
+    name: Name | None = Field(None, description="What its tasks are called; the workload's title where it is left out")
+    priority: int = Field(0, json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY})
+    then: FollowUpBody | None = Field(None, description="What starts when a task of it succeeds")
+    at: Instant | None = Field(None, description="The one time to start at; else give cron")
+    cron: Cron | None = Field(None, description="Minute, hour, day of month, month, day of week: 0 9 * * MON-FRI")
+    zone: Zone = Field("UTC", description="The IANA time zone on whose clock cron is read, such as Europe/Berlin")
+    missed: Policy = Field(
+        Missed.RUN_ONCE, description="What to do about times at which nothing could start for over a minute"
+    )
+
+    def fields(self) -> dict[str, Any]:
+        """As the command takes them."""
+        return {**dict(self), "then": planned(self.then)}
+
+
+class ScheduleChange(BaseModel):
+    """What to change in a schedule; all else stays. cron and at take each other's place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    params: Params | None = None
+    name: Name | None = None
+    priority: int | None = Field(None, json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY})
+    then: FollowUpBody | None = Field(None, description="null: nothing follows any more")
+    at: Instant | None = None
+    cron: Cron | None = None
+    zone: Zone | None = None
+    missed: Policy | None = None
+    paused: bool | None = Field(None, description="A paused schedule starts nothing, and misses nothing")
+
+    def fields(self) -> dict[str, Any]:
+        """What is to change, as the command takes it."""
+        given = {name: getattr(self, name) for name in self.model_fields_set if name != "then"}
+        changed = {name: value for name, value in given.items() if value is not None}
+        return {**changed, **({"then": planned(self.then)} if "then" in self.model_fields_set else {})}
+
+
+def planned(follow: FollowUpBody | None) -> dict[str, Any] | None:
+    """What follows, as it is stored."""
+    return None if follow is None else follow.model_dump(exclude_none=True)
 
 
 def parsed(kind: type[Body], value: Mapping[str, Any]) -> Body:

@@ -11,6 +11,7 @@ from app.version import VERSION
 from app.web.api import json, resources
 from app.web.call import Call
 from app.web.calls import CALLS
+from app.web.file_shapes import FILE_SHAPES
 from app.web.shapes import TEXT, Schema, ref, schemas
 
 Document = dict[str, Any]
@@ -21,6 +22,7 @@ PROBLEMS: Final = {
     403: ("Forbidden", "A page of another site has sent this"),
     404: ("NotFound", "There is no such thing, or it is another user's"),
     409: ("Conflict", "The state does not allow this"),
+    410: ("Expired", "It was there, and is gone: files are kept for a while only"),
     413: ("TooLarge", "This is larger than the service takes"),
     415: ("WrongMediaType", "The body has another media type"),
     422: ("Invalid", "Some fields are wrong; errors says what, by field"),
@@ -51,7 +53,7 @@ def openapi() -> Document:
             for path, methods in CALLS.items()
         },
         "components": {
-            "schemas": schemas(),
+            "schemas": {**schemas(), **FILE_SHAPES},
             "responses": responses,
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "taskline", "description": "By http"},

@@ -66,7 +66,15 @@ class ImageView:
     kind: str = "image"
 
 
-View = TextView | MetricsView | TableView | ChartView | ImageView
+@dataclass(frozen=True, slots=True)
+class GalleryView:
+    """Neighbouring images, side by side."""
+
+    images: tuple[ImageView, ...]
+    kind: str = "gallery"
+
+
+View = TextView | MetricsView | TableView | ChartView | ImageView | GalleryView
 
 
 def views(result: Mapping[str, Any] | None, artifacts: Sequence[Mapping[str, Any]]) -> list[View]:
@@ -82,6 +90,9 @@ def views(result: Mapping[str, Any] | None, artifacts: Sequence[Mapping[str, Any
         view = _view(block, urls)
         if isinstance(view, MetricsView) and shown and isinstance(shown[-1], MetricsView):
             shown[-1] = MetricsView(shown[-1].metrics + view.metrics)
+        elif isinstance(view, ImageView) and shown and isinstance(shown[-1], ImageView | GalleryView):
+            before = shown[-1].images if isinstance(shown[-1], GalleryView) else (shown[-1],)
+            shown[-1] = GalleryView((*before, view))
         elif view is not None:
             shown.append(view)
         if len(block.get("points") or ()) > 1:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from app.tasks.states import State
-from app.web.inputs import RetryBody, TaskBody
+from app.web.inputs import FollowUpBody, RetryBody, ScheduleBody, ScheduleChange, TaskBody
 from taskline.limits import LONGEST_SUMMARY
 from taskline.results import Result
 
@@ -33,7 +33,7 @@ def ref(name: str) -> Schema:
 def schemas() -> dict[str, Schema]:
     """All of them, by name."""
     return {
-        **_models(TaskBody, RetryBody, mode="validation"),
+        **_models(TaskBody, RetryBody, FollowUpBody, ScheduleBody, ScheduleChange, mode="validation"),
         **_models(Result, mode="serialization"),
         "Credentials": _object("Who logs in.", username=TEXT, password=TEXT),
         "Task": _object("A task.", **_CARD, **_REST_OF_TASK),
@@ -54,6 +54,32 @@ def schemas() -> dict[str, Schema]:
         "Artifact": _object("A file that a task made.", name=TEXT, media_type=TEXT, size=BYTES, url=PATH),
         "Links": _object("Where to go from a task.", self=PATH, page=PATH, events=PATH, cancel=PATH),
         "TaskPage": _page("Tasks, the newest first.", "Card", next=_or_null("string", "The cursor of the next page")),
+        "Chain": _object(
+            "What comes before and after a task.",
+            after=_or_null("string", "The task on whose success this one has started", format="uuid"),
+            then={"anyOf": [ref("FollowUp"), {"type": "null"}], "description": "What starts on its success"},
+        ),
+        "FollowUp": _object("What follows on a task.", **_FOLLOW_UP),
+        "Schedule": _object("What starts when.", **_SCHEDULE),
+        "ScheduleList": _page("Schedules, the newest first.", "Schedule"),
+        "Run": _object(
+            "What became of a time of a schedule.",
+            at=TIME,
+            outcome={"enum": ["started", "skipped", "refused"]},
+            task_id=_or_null("string", "The task that has started", format="uuid"),
+            missed={**COUNT, "description": "Times up to this one for which nothing has started"},
+            note=_or_null("string", "Why it was refused"),
+        ),
+        "RunList": _page("What became of a schedule's times, the newest first.", "Run"),
+        "LogLine": _object(
+            "A line of an attempt's log.",
+            attempt=COUNT,
+            number={**COUNT, "description": "Counts from 1 within the attempt"},
+            at=TIME,
+            level={"enum": ["debug", "info", "warning", "error"]},
+            text=TEXT,
+        ),
+        "LogLines": _page("Lines of a log, in order.", "LogLine", next=TEXT),
         "File": _object(
             "An uploaded file. A workload's file param takes the id.",
             id=ID,
@@ -140,6 +166,7 @@ def _untitled(part: Schema) -> Schema:
 
 
 TEXT: Final[Schema] = {"type": "string"}
+BINARY: Final[Schema] = {"type": "string", "format": "binary"}
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 BYTES: Final[Schema] = {**COUNT, "description": "Bytes"}
 ID: Final[Schema] = {"type": "string", "format": "uuid"}
@@ -163,6 +190,37 @@ _CARD: Final[dict[str, Schema]] = {
     "started_at": _TIME_OR_NULL,
     "finished_at": _TIME_OR_NULL,
     "links": ref("Links"),
+}
+_FOLLOW_UP: Final[dict[str, Schema]] = {
+    "workload": TEXT,
+    "params": {"type": "object", "description": "With references to what the task before makes"},
+    "name": _or_null("string"),
+    "priority": {"type": "integer"},
+    "then": {"anyOf": [ref("FollowUpBody"), {"type": "null"}]},
+    "outcome": {
+        "enum": ["started", "refused", "dropped", None],
+        "description": "null: waits for the task's end; dropped: that was no success",
+    },
+    "task_id": _or_null("string", "The task that has started", format="uuid"),
+    "note": _or_null("string", "Why it has not started"),
+}
+_SCHEDULE: Final[dict[str, Schema]] = {
+    "id": ID,
+    "name": TEXT,
+    "workload": TEXT,
+    "params": {"type": "object"},
+    "priority": {"type": "integer"},
+    "then": {"anyOf": [ref("FollowUpBody"), {"type": "null"}], "description": "What follows on each task"},
+    "at": _TIME_OR_NULL,
+    "cron": _or_null("string"),
+    "zone": {"type": "string", "description": "The IANA time zone on whose clock cron is read"},
+    "missed": {"enum": ["skip", "run_once"]},
+    "state": {"enum": ["active", "paused", "ended"]},
+    "words": _or_null("string", "The cron expression in words"),
+    "next": {"type": "array", "items": TIME, "description": "The next times, five at most"},
+    "last": {"anyOf": [ref("Run"), {"type": "null"}], "description": "What became of its last time"},
+    "created_at": TIME,
+    "links": _object("Where to go from a schedule.", self=PATH, page=PATH),
 }
 _REST_OF_TASK: Final[dict[str, Schema]] = {
     "params": {"type": "object", "description": "What it runs with"},

@@ -2,21 +2,25 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
 
-from app.artifacts.files import Files
+from app.artifacts.files import File, Files
 from app.catalogue import Workload
 from app.errors import NotFound
 from app.tasks.model import Task
 from app.web import forms
-from app.web.api import chunks_of, media_type_of
+from app.web.files_api import store
+from app.web.multipart import FormStream, is_multipart
+from app.web.timing import FIELDS, Timing
 
+MOST_FILES: Final = 10
+MOST_FIELDS: Final = 1_000
 _NEVER_RAN: Final = "No worker is running: it starts as soon as one is."
 
 
@@ -34,6 +38,7 @@ class StartForm:
     name_error: str = ""
     problem: str = ""
     retry_of: str = ""
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +51,30 @@ class Sent:
     retry_of: str
     texts: Mapping[str, list[str]]
 
+    @property
+    def timing(self) -> Timing:
+        """When to start; what is run again starts now."""
+        return Timing() if self.retry_of else Timing.sent(self.texts)
+
     def idempotency_key(self, params: Mapping[str, Any]) -> str | None:
         """A key for this form and this input: the same form sent again with other input is another task, not a conflict."""
         if not self.key:
             return None
-        body = orjson.dumps([self.workload, self.name, params, self.retry_of], option=orjson.OPT_SORT_KEYS)
+        asked = [self.workload, self.name, params, self.retry_of, self.timing]
+        body = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
         return f"form-{self.key[:64]}-{hashlib.sha256(body).hexdigest()[:32]}"
 
 
-async def receive(form: FormData, user_id: int, files: Files) -> Sent:
-    """Read the form and store the files in it. Raises what `Files.save` raises."""
+async def receive(request: Request, user_id: int, files: Files) -> Sent:
+    """Read the form and store the files in it. Raises what `Files.save` raises; then nothing is kept."""
     texts: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
+    stored: list[File] = []
+    try:
+        async for name, value in _fields(request, user_id, files, stored):
             texts.setdefault(name, []).append(value)
-        elif name.startswith(forms.UPLOAD) and value.filename:
-            texts[forms.PREFIX + name.removeprefix(forms.UPLOAD)] = [await _store(value, user_id, files)]
+    except BaseException:
+        await files.discard(*stored)
+        raise
     last = {name: values[-1] for name, values in texts.items()}
     return Sent(
         workload=last.get("workload", ""),
@@ -91,6 +104,8 @@ def again(choices: list[Workload], task: Task, file_names: Mapping[str, str], *,
     if workload is None:
         raise NotFound(f"The workload {task.workload} is not known any more.")
     filled = forms.fields(workload.schema, task.params, file_names=file_names)
+    # A file that is gone is asked for anew.
+    filled = [replace(one, value="") if one.kind == "file" and not one.file_name else one for one in filled]
     name = "" if task.name == workload.title else task.name
     return StartForm(
         choices=choices,
@@ -115,7 +130,7 @@ def refused(
     """The form as it was sent, with what is wrong: beside its field, or on top where it has none."""
     workload = _pick(choices, sent.workload)
     filled = forms.as_sent(workload.schema, sent.texts, errors, file_names) if workload else []
-    shown = {one.name for one in filled} | {"name"}
+    shown = {one.name for one in filled} | {"name", *FIELDS}
     others = "; ".join(f"{name} {text}" for name, text in errors.items() if name not in shown)
     return StartForm(
         choices=choices,
@@ -127,6 +142,7 @@ def refused(
         name_error=errors.get("name", ""),
         problem=others or problem,
         retry_of=sent.retry_of,
+        timing=Timing.sent(sent.texts, errors),
     )
 
 
@@ -144,9 +160,20 @@ async def file_names(
     return names
 
 
-async def _store(upload: UploadFile, user_id: int, files: Files) -> str:
-    saved = await files.save(user_id, upload.filename or "", media_type_of(upload), chunks_of(upload))
-    return str(saved.id)
+async def _fields(request: Request, user_id: int, files: Files, stored: list[File]) -> AsyncIterator[tuple[str, str]]:
+    """The fields of a form by the control's name; of a file, the param that its id goes into."""
+    if not is_multipart(request):
+        async with request.form(max_fields=MOST_FIELDS) as form:
+            for name, value in form.multi_items():
+                yield name, str(value)
+        return
+    sent = FormStream(request, most_files=MOST_FILES, most_fields=MOST_FIELDS)
+    async for part in sent.parts():
+        if part.filename is None:
+            yield part.name, await sent.text()
+        elif part.filename and part.name.startswith(forms.UPLOAD):
+            stored.append(await store(part, sent, user_id, files))
+            yield forms.PREFIX + part.name.removeprefix(forms.UPLOAD), str(stored[-1].id)
 
 
 def _pick(choices: list[Workload], name: str | None) -> Workload | None:

@@ -9,9 +9,11 @@ from starlette.responses import RedirectResponse, Response
 
 from app.errors import Invalid, NotFound, Refused
 from app.resources import Resources
+from app.schedules.commands import Plan
+from app.schedules.model import Schedule, document
 from app.tasks.commands import Accepted, Submission
 from app.web import forms, start
-from app.web.api import resources
+from app.web.api import json, resources
 from app.web.auth import require
 from app.web.errors import STATUS
 from app.web.examples import prepared
@@ -22,15 +24,16 @@ async def submit(request: Request) -> Response:
     """303 to the new task; where it is refused, the form as it was sent, with the reason. A script asks for JSON: 202 with the task, or the problem as every call gives it."""
     user = await require(request)
     parts = resources(request)
-    async with request.form(max_files=10, max_fields=1000) as form:
-        if isinstance(key := form.get("example"), str):
-            example, params = await prepared(key, user.user_id, parts.files, request.app.state.static)
-            accepted = await parts.tasks.submit(
-                user.user_id, Submission(workload=example.workload, params=params, name=example.title)
-            )
-            return _started(request, accepted)
-        sent = await start.receive(form, user.user_id, parts.files)
+    sent = await start.receive(request, user.user_id, parts.files)
+    if key := sent.texts.get("example"):
+        example, params = await prepared(key[-1], user.user_id, parts.files, request.app.state.static)
+        accepted = await parts.tasks.submit(
+            user.user_id, Submission(workload=example.workload, params=params, name=example.title)
+        )
+        return _started(request, accepted)
     try:
+        if sent.timing.when == "often":
+            return _scheduled(request, await _schedule(parts, user.user_id, sent))
         accepted = await _accept(parts, user.user_id, sent)
     except Refused as error:
         if _by_script(request):
@@ -40,18 +43,43 @@ async def submit(request: Request) -> Response:
 
 
 async def _accept(parts: Resources, user_id: int, sent: start.Sent) -> Accepted:
-    workload = await parts.catalogue.get(sent.workload)
-    params: Mapping[str, Any] = {}
-    if workload is not None:
-        params, errors = forms.params(workload.schema, sent.texts)
-        if errors:
-            raise Invalid(fields=errors)
+    params = await _params(parts, sent)
     if sent.retry_of:
         return await parts.tasks.retry(user_id, _id(sent.retry_of), params, sent.name or None)
     return await parts.tasks.submit(
         user_id,
-        Submission(workload=sent.workload, params=params, name=sent.name or None, key=sent.idempotency_key(params)),
+        Submission(
+            workload=sent.workload,
+            params=params,
+            name=sent.name or None,
+            run_at=sent.timing.run_at(),
+            key=sent.idempotency_key(params),
+        ),
     )
+
+
+async def _schedule(parts: Resources, user_id: int, sent: start.Sent) -> Schedule:
+    params = await _params(parts, sent)
+    return await parts.schedules.create(
+        user_id,
+        Plan(
+            workload=sent.workload,
+            params=params,
+            name=sent.name or None,
+            key=sent.idempotency_key(params),
+            **sent.timing.plan(),
+        ),
+    )
+
+
+async def _params(parts: Resources, sent: start.Sent) -> Mapping[str, Any]:
+    workload = await parts.catalogue.get(sent.workload)
+    if workload is None:
+        return {}
+    params, errors = forms.params(workload.schema, sent.texts)
+    if errors:
+        raise Invalid(fields=errors)
+    return params
 
 
 async def _again(request: Request, user_id: int, sent: start.Sent, error: Refused) -> Response:
@@ -71,6 +99,12 @@ def _started(request: Request, accepted: Accepted) -> Response:
     if _by_script(request):
         return Response(accepted.document, 202, {"location": page}, media_type="application/json")
     return RedirectResponse(page, 303)
+
+
+def _scheduled(request: Request, schedule: Schedule) -> Response:
+    if _by_script(request):
+        return json(document(schedule, None), 201, headers={"location": "/schedules"})
+    return RedirectResponse("/schedules", 303)
 
 
 def _by_script(request: Request) -> bool:

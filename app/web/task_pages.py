@@ -15,11 +15,14 @@ from app.web import forms
 from app.web.api import resources, task_id
 from app.web.auth import require
 from app.web.cards import row
-from app.web.results import views
+from app.web.chain_view import surroundings
+from app.web.files_api import expired, expires_at
+from app.web.results import GalleryView, views
+from app.web.run_logs import by_attempt
 from app.web.snippets import shell
 from app.web.start import file_names
 from app.web.templating import render
-from app.web.wording import length
+from app.web.wording import day, length
 
 CAUSES: Final = {
     "error": "The work ran into an error.",
@@ -61,7 +64,11 @@ async def task(request: Request) -> Response:
     frames = await parts.log.of_task(user.user_id, found.id)
     wait = await parts.waits.explain(found)
     now = datetime.now(UTC)
+    gone = expired(found, parts.files.kept)
     waited, ran = _spent(found)
+    shown = views(found.result, () if gone else found.artifacts)
+    # A gallery has its pictures to open already; beside all of them nobody finds the other files.
+    pictured = {one.name for view in shown if isinstance(view, GalleryView) for one in view.images}
     values = {
         "position": position,
         "task": found,
@@ -69,7 +76,9 @@ async def task(request: Request) -> Response:
         "wait": wait,
         "terminal": found.state.terminal,
         "cause": CAUSES.get(str((found.error or {}).get("kind")), "It failed."),
-        "views": views(found.result, found.artifacts),
+        "views": shown,
+        "files_expired": gone,
+        "files_until": day(until) if (until := expires_at(found, parts.files.kept)) else "",
         "files": [
             {
                 **one,
@@ -78,12 +87,11 @@ async def task(request: Request) -> Response:
                 else FILE_ICONS.get(one["media_type"], "file-text"),
             }
             for one in found.artifacts
+            if one["name"] not in pictured
         ],
-        "log": [
-            {"at": _clock(one.get("at")), "level": one.get("level", ""), "text": one.get("text", "")}
-            for one in found.log
-        ],
+        "log": by_attempt(await parts.store.lines(user.user_id, found.id)),
         "timeline": timeline([orjson.loads(frame.text) for frame in frames], ran),
+        "around": await surroundings(parts, found),
         "spent": _words(waited, ran),
         "split": _split(waited, ran),
         "input": shown_input(workload, found.params, names),
@@ -141,6 +149,8 @@ def shown_input(
     shown = []
     for one in forms.fields(workload.schema, params, file_names=names):
         text = one.file_name or one.value
+        if one.kind == "file" and one.value and not one.file_name:
+            text = "A file that has expired or was deleted"
         if one.kind == "switch":
             text = "yes" if one.value else "no"
         elif one.kind in ("choice", "segments"):
@@ -168,10 +178,3 @@ def _split(waited: float | None, ran: float | None) -> float | None:
     if waited is None or ran is None or waited + ran <= 0:
         return None
     return round(waited / (waited + ran) * 100, 2)
-
-
-def _clock(at: object) -> str:
-    """A log entry's time of day, as UTC."""
-    if isinstance(at, int | float):
-        return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
-    return str(at or "")[11:19]

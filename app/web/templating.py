@@ -16,6 +16,7 @@ from app.ops.parts import PARTS
 from app.web import wording
 from app.web.cards import initials
 from app.web.static import Static
+from app.web.timing import OFTEN, WHEN
 
 SPRITE: Final = "vendor/lucide-2026.11/icons.svg"
 
@@ -36,6 +37,7 @@ def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templ
         return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
 
     # A page that goes on live gives its own `position`; the others have none.
+    environment.globals.update(timing_words={"when": WHEN, "often": OFTEN})
     environment.globals.update(static=static.url, icon=icon, version=version, position=None, parts_away=PARTS)
     environment.filters.update(
         about=wording.about,

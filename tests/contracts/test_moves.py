@@ -37,7 +37,7 @@ async def test_a_task_runs_to_its_end(tasks: Tasks) -> None:
     assert (claim.id, claim.attempt, claim.params) == (made.id, 1, {"n": 1})
     await tasks.moves.mark([Mark(claim.id, claim.token, 0.5, "half")])
     assert (await tasks.store.get(ada, made.id)).progress_fraction == 0.5
-    event = await tasks.end(claim, "succeeded", summary="Done.", result='{"v": 1}', artifacts="[]", log="[]")
+    event = await tasks.end(claim, "succeeded", summary="Done.", result='{"v": 1}', artifacts="[]")
     assert event is not None
     task = await tasks.store.get(ada, made.id)
     assert (task.state, task.summary, task.result, task.progress_fraction) == (State.SUCCEEDED, "Done.", {"v": 1}, 1)

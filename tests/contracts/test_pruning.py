@@ -5,13 +5,17 @@ import itertools
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from app.accounts import Sessions
+from app.artifacts import ArtifactStore
+from app.artifacts.room import Room
 from app.events.model import OutOfRange
 from app.tasks.pruning import KEYS_KEPT, PIECE, STREAMS, Pruning
+from app.tasks.retention import Retention
 from tests.contracts import written_events
 from tests.contracts.task_databases import Tasks, task_database
 from workers.pruner import EVERY, Pruner
@@ -165,8 +169,10 @@ async def test_one_process_has_the_turn(tasks: Tasks, pruning: Pruning) -> None:
 
 
 async def test_the_pruner_forgets_expired_sessions_too(
-    tasks: Tasks, pruning: Pruning, caplog: pytest.LogCaptureFixture
+    tasks: Tasks, pruning: Pruning, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    store = ArtifactStore(tmp_path.as_uri())
+    retention = Retention(tasks.db, store, Room(tasks.db, most=1000), kept=KEPT)
     now = datetime.now(UTC)
     await tasks.db.execute(
         "INSERT INTO users (id, username, username_key, password_hash, created_at) VALUES (7, 'ada', 'ada', '', :now)",
@@ -177,7 +183,7 @@ async def test_the_pruner_forgets_expired_sessions_too(
         await tasks.db.execute(sql, {"hash": name, "now": now, "until": until})
     user = await somebody(tasks, (1, OLD), (1, NEW))
     caplog.set_level("INFO", "workers.pruner")
-    await Pruner(pruning, Sessions(tasks.db, "key")).prune()
+    await Pruner(pruning, Sessions(tasks.db, "key"), retention).prune()
     assert "forgotten: 1 events, 1 sessions" in caplog.text
     assert await kept(tasks, user) == (1, [2])
     rows = await tasks.db.fetch_all("SELECT token_hash FROM sessions")

@@ -29,6 +29,8 @@ POINTS: Final[dict[str, Point]] = {
     "before-cancel": Point("before", _moves("cancel")),
     "after-cancel": Point("after", _moves("cancel")),
     # worker
+    "before-start": Point("before", _moves("start")),  # the time of a schedule has come, or a task has succeeded
+    "after-start": Point("after", _moves("start")),  # what that starts is committed; no hint, no event told
     "before-claim": Point("before", _moves("claim")),
     "after-claim": Point(
         "after", _moves("claim")

@@ -28,7 +28,8 @@ class Service(Server):
 
     Settings are named as in `app.settings`, in lower case. Without others everything is embedded, in a folder that goes with the service. The port stays the
     same over restarts; with `port=0` the service chooses one at its first start. `modules`: a folder with modules for the setting `workloads`.
-    `program`: what is started instead of the installed command; `variables`: what it needs in its environment besides its settings.
+    `program`: what is started instead of the installed command; `variables`: what it needs in its environment besides its settings; `words`: what follows the
+    command.
     """
 
     name = "Taskline"
@@ -42,11 +43,13 @@ class Service(Server):
         modules: Path | None = None,
         program: Sequence[str] = (str(PROGRAM),),
         variables: Mapping[str, str] | None = None,
+        words: Sequence[str] = (),
         **settings: str,
     ) -> None:
         super().__init__(free_port() if port is None else port)
         self.name = f"Taskline {command}"
         self._word = command
+        self._words = words
         self._program = program
         self._variables = {**({"PYTHONPATH": str(modules)} if modules else {}), **(variables or {})}
         self._settings = {"data_dir": str(self.folder / "data"), **IN_A_HURRY, **settings}
@@ -67,6 +70,10 @@ class Service(Server):
         """Where its embedded database and files are."""
         return Path(self._settings["data_dir"])
 
+    def setting(self, name: str) -> str | None:
+        """What it was given for a setting; None where that is left to it."""
+        return self._settings.get(name)
+
     def launch(self) -> None:
         """Start the process without waiting."""
         if not self.running:
@@ -83,7 +90,10 @@ class Service(Server):
         return found[0] if found else ""
 
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
-        return [*self._program, self._word], {**environment(port=str(self.port), **self._settings), **self._variables}
+        return [*self._program, self._word, *self._words], {
+            **environment(port=str(self.port), **self._settings),
+            **self._variables,
+        }
 
     def _answers(self) -> bool:
         found = READY[self._word].search(self.said().encode())

@@ -157,8 +157,8 @@ def patient(ctx: Context, pid_file: str | None = None) -> str:
     """Waits until it is told to end, and cleans up then."""
     try:
         if pid_file is not None:
-            grandchild = subprocess.Popen(["sleep", "600"])
-            Path(pid_file).write_text(f"{os.getpid()} {grandchild.pid}")
+            started = [subprocess.Popen(["sleep", "600"], start_new_session=new) for new in (False, True)]
+            Path(pid_file).write_text(" ".join(str(pid) for pid in (os.getpid(), *(one.pid for one in started))))
         ctx.progress(0.5, "waiting")
         ctx.sleep(600)
     finally:

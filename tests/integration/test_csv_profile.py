@@ -18,39 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskline import Context, File, Rejected
+from tests.integration.hosts import Here
 from workers.assignment import Assignment, LocalFile, Outcome, Stop
 from workers.describe import describe, sources
 from workers.execution import Execution
 from workers.workloads import csv_profile
-from workers.workloads.csv_profiling.sheet import MISSING
-
-
-class Here:
-    """A host that runs the workload in this process and keeps what it reports."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.said: list[tuple[float | None, str]] = []
-        self.lines: list[str] = []
-
-    def progress(self, fraction: float | None, message: str) -> None:
-        self.said.append((fraction, message))
-
-    def log(self, level: str, text: str) -> None:
-        self.lines.append(text)
-
-    def folder(self) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder
-
-    def cancelled(self) -> bool:
-        return False
-
-    def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    def remaining(self) -> float:
-        return 60
+from workers.workloads.csv_reading.sheet import MISSING
 
 
 class Profiled:
@@ -99,9 +72,13 @@ def test_a_small_file_is_profiled_whole(tmp_path: Path) -> None:
         ("metric", "Columns"),
         ("metric", "Missing values"),
         ("metric", "Repeated rows"),
+        ("table", "What stands out"),
         ("table", "Columns"),
         ("table", "Numbers"),
+        ("table", "Dates"),
+        ("table", "Categories and texts"),
         ("chart", "Missing values"),
+        ("table", "Missing together"),
         ("chart", "Distribution of when"),
         ("chart", "Distribution of price"),
         ("chart", "Most frequent in city"),
@@ -212,7 +189,7 @@ def test_what_a_column_holds_is_recognised(tmp_path: Path, values: list[str], ki
         ),
         (
             ",".join(f"c{place}" for place in range(1001)).encode(),
-            "Row 1 names 1,001 columns; this workload takes 1,000 at most.",
+            "Row 1 names 1,001 columns; 1,000 are taken at most.",
             None,
         ),
     ],

@@ -112,7 +112,16 @@ async def test_a_param_that_the_schema_could_not_refuse_is_rejected_by_name(run:
         ("raises", {"kind": "value"}, "failed", ("error", "ValueError: two is not three", None)),
         ("raises", {"kind": "unshowable"}, "failed", ("error", "Unshowable", None)),
         ("raises", {"kind": "exit"}, "failed", ("error", "The workload ended its process with sys.exit(3)", None)),
-        ("raises", {"kind": "memory"}, "failed", ("error", "The task ran out of memory", None)),
+        (
+            "raises",
+            {"kind": "memory"},
+            "failed",
+            (
+                "error",
+                "The task ran out of memory",
+                "Give it less to do at once, or raise the workload's `memory_mib`.",
+            ),
+        ),
         (
             "dies",
             {"how": "segfault"},
@@ -330,12 +339,11 @@ async def test_children_and_theirs_die_with_a_worker_that_is_killed(tmp_path: Pa
     try:
         assert worker.stdout is not None
         assert await worker.stdout.readline() == b"running\n"
-        child, grandchild = map(int, pids.read_text().split())
     finally:
         worker.kill()
         await worker.wait()
-    await gone(child)
-    await gone(grandchild)
+    for pid in map(int, pids.read_text().split()):
+        await gone(pid)
 
 
 async def gone(pid: int) -> None:

@@ -350,7 +350,7 @@ class TestWhoMayDoWhat:
 class TestAbout:
     async def test_the_workloads_say_what_they_take(self, ada: Caller) -> None:
         known = {one["name"]: one for one in (await ada.get(f"{API}/workloads")).json()["items"]}
-        assert set(known) == {"countdown", "csv_profile"}
+        assert set(known) == {"compare_csv", "countdown", "csv_profile", "make_thumbnails", "train_model"}
         countdown = known["countdown"]
         assert countdown["schema"]["properties"]["seconds"]["maximum"] == 3600
         assert countdown["limits"]["max_attempts"] == countdown["max_attempts"]

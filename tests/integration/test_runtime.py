@@ -16,6 +16,7 @@ import pytest
 
 from app.artifacts import ArtifactStore
 from app.artifacts.files import Files
+from app.artifacts.room import Room
 from app.catalogue import Catalogue, Worker
 from app.db import open_database
 from app.errors import Unavailable
@@ -135,7 +136,7 @@ async def bench(database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
             moves=tasks.moves,
             outbox=outbox,
             execution=execution,
-            files=Files(tasks.db, artifacts, most=1000),
+            files=Files(tasks.db, artifacts, Room(tasks.db, most=100_000), most=1000, kept=timedelta(days=30)),
             artifacts=artifacts,
             scratch=tmp_path,
             rhythm=Rhythm(every=0.1, again=0.05, fence=0.5),

@@ -1,22 +1,33 @@
-"""The examples of docs/workloads.md are run as they stand there."""
+"""What docs/workloads.md shows is run as it stands there: its tutorial from the first command to the task on the page, and every example."""
 
 import json
 import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+import venv
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 
+from tests.integration.processes import Service
+from tests.integration.rest import caller, until
 from workers.assignment import Assignment, LocalFile, Stop
 from workers.describe import describe
 from workers.execution import Execution
 
-PAGE = Path(__file__).parents[2] / "docs" / "workloads.md"
-EXAMPLE = re.compile(r"<!-- try: (?P<wanted>{[^\n]*}) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = (ROOT / "docs" / "workloads.md").read_text(encoding="utf-8")
+EXAMPLE: Final = re.compile(r"<!-- try: (?P<wanted>{[^\n]*}) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
 EXAMPLES: list[tuple[dict[str, Any], str]] = [
-    (json.loads(found["wanted"]), found["code"]) for found in EXAMPLE.finditer(PAGE.read_text(encoding="utf-8"))
+    (json.loads(found["wanted"]), found["code"]) for found in EXAMPLE.finditer(PAGE)
 ]
+STEP: Final = re.compile(r"<!-- step(?:: (?P<file>\S+))? -->\n```(?P<kind>sh|python)\n(?P<text>.*?)```", re.DOTALL)
+SAID: Final = re.compile(r"--out results\n```\n\n```\n(?P<said>.*?)```", re.DOTALL)
 
 
 class Silent:
@@ -24,8 +35,116 @@ class Silent:
         """Nobody listens."""
 
 
-def test_every_example_is_tried() -> None:
-    assert len(EXAMPLES) == PAGE.read_text(encoding="utf-8").count("```python") > 0
+def test_everything_shown_is_tried() -> None:
+    steps = list(STEP.finditer(PAGE))
+    assert len(EXAMPLES) + sum(step["kind"] == "python" for step in steps) == PAGE.count("```python") > 0
+    assert sum(step["kind"] == "sh" for step in steps) == PAGE.count("```sh") > 0
+
+
+def test_the_tutorials_workload_has_ten_lines() -> None:
+    code = next(step["text"] for step in STEP.finditer(PAGE) if (step["file"] or "").endswith("__init__.py"))
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 10
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody with a folder and an environment of their own, in which Taskline is installed."""
+
+    folder: Path
+    python: Path
+
+    @property
+    def taskline(self) -> tuple[str, ...]:
+        return (str(self.python), "-m", "app.cli")
+
+    def does(self, command: str) -> str:
+        """What a command of the tutorial prints."""
+        program, *words = shlex.split(command)
+        own = {
+            ".venv/bin/taskline": self.taskline,
+            ".venv/bin/pytest": (str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            ".venv/bin/pip": (sys.executable, "-m", "pip", "--python", str(self.python)),
+        }[program]
+        offline = ["--no-index", "--quiet", "--quiet"] if program.endswith("pip") else []
+        done = subprocess.run(
+            [*own, *words, *offline],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Newcomer:
+    venv.create(tmp_path / "environment", symlinks=True)
+    (packages,) = (tmp_path / "environment").glob("lib/python*/site-packages")
+    (packages / "installed.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    return Newcomer(folder, tmp_path / "environment" / "bin" / "python")
+
+
+async def test_the_tutorial_leads_to_a_task_on_the_page(newcomer: Newcomer) -> None:
+    said = ""
+    for step in STEP.finditer(PAGE):
+        if step["kind"] == "python":
+            path = newcomer.folder / step["file"]
+            assert path.exists(), "the package to begin with has the files that are written over"
+            path.write_text(step["text"], encoding="utf-8")
+            continue
+        for command in step["text"].splitlines():
+            if command != "make run":
+                said = newcomer.does(command)
+    shown = SAID.search(PAGE)
+    assert shown
+    assert said.endswith(shown["said"])
+    assert (newcomer.folder / "results" / "primes.txt").read_text().startswith("2\n3\n5\n")
+    service = Service("dev", program=newcomer.taskline)
+    try:
+        service.start()
+        async with caller(service) as ada:
+            page = await ada.get("/?workload=primes")
+            assert "Find the prime numbers below a number." in page.text
+            ended = await ada.ended(await ada.submit({"workload": "primes", "params": {"below": 50}}))
+            assert (ended["state"], ended["result"]["value"]) == ("succeeded", {"primes": 15, "largest": 47})
+            assert [artifact["name"] for artifact in ended["artifacts"]] == ["primes.txt"]
+
+            # Then they go on writing, while the service runs.
+            module = newcomer.folder / "primes/src/primes/__init__.py"
+            module.write_text(module.read_text().replace('"largest": max', '"greatest": max'))
+            assert await _comes(ada, "greatest")
+            module.write_text(module.read_text().replace("def primes(", "def prime_numbers("))
+
+            async def is_renamed() -> bool:
+                names = [one["name"] for one in (await ada.get("/api/v1/workloads")).json()["items"]]
+                return "prime_numbers" in names and "primes" not in names
+
+            await until(is_renamed, 60)
+            module.write_text(module.read_text() + "\n1 / 0\n")
+
+            async def is_named() -> bool:
+                return "A plug-in that is left out" in (await ada.get("/about")).text
+
+            await until(is_named, 60)
+            assert "ZeroDivisionError" in service.said()
+            assert "ZeroDivisionError" not in (await ada.get("/about")).text  # which all who sign up can read
+            assert (await ada.ended(await ada.submit()))["state"] == "succeeded"
+    finally:
+        service.close()
+
+
+async def _comes(ada: Any, key: str) -> bool:
+    async def has_come() -> bool:
+        ended = await ada.ended(await ada.submit({"workload": "primes", "params": {"below": 9}}))
+        return key in ended["result"]["value"]
+
+    await until(has_come, 60)
+    return True
 
 
 @pytest.mark.parametrize(("wanted", "code"), EXAMPLES, ids=[wanted["workload"] for wanted, _ in EXAMPLES])

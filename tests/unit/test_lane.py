@@ -24,6 +24,17 @@ async def test_slots_are_counted_and_waited_for() -> None:
     assert lane.free == 1
 
 
+def test_a_lane_of_a_group_looks_for_work_often_and_learns_what_is_new() -> None:
+    lane = Lane("light", 1, {"one": 1}, partial=True)
+    lane.connected(True)
+    assert lane.deaf
+    lane.learn({"two": 1})
+    assert lane.able == {"two": 1}
+    whole = Lane("light", 1, {})
+    whole.connected(True)
+    assert not whole.deaf
+
+
 async def test_a_wake_returns_once_a_claim_has_committed_that_began_after_it() -> None:
     lane = Lane("light", 1, {})
     first = asyncio.create_task(lane.wake(1))

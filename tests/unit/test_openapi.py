@@ -137,6 +137,7 @@ def test_the_reference_page_shows_every_call_with_its_fields(document: dict[str,
         "name",
         "run_at",
         "priority",
+        "then",
     }
     assert [name for name, _, _ in shown["post-api-v1-files"].body] == ["file"]
     texts = [text for one in shown.values() for row in (*one.parameters, *one.body, *one.answers) for text in row]

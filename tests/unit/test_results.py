@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.web.results import ChartView, ImageView, MetricsView, TableView, TextView, markdown, views
+from app.web.results import ChartView, GalleryView, ImageView, MetricsView, TableView, TextView, markdown, views
 
 ARTIFACTS = [{"name": "map.png", "media_type": "image/png", "size": 10, "url": "/api/v1/tasks/x/artifacts/map.png"}]
 
@@ -66,6 +66,18 @@ def test_a_reported_series_of_a_metric_is_drawn_too() -> None:
     assert isinstance(metric, MetricsView)
     assert isinstance(chart, ChartView)
     assert chart.name == "Loss"
+
+
+def test_neighbouring_images_are_a_gallery() -> None:
+    blocks = [
+        {"type": "image", "name": name, "artifact": name, "alt": name.upper()} for name in ("a.png", "b.png", "c.png")
+    ]
+    text = {"type": "text", "name": "t", "markdown": "between"}
+    artifacts = [{"name": name, "url": f"/files/{name}"} for name in ("a.png", "b.png", "c.png")]
+    gallery, _, single = views({"blocks": [*blocks[:2], text, blocks[2]]}, artifacts)
+    assert isinstance(gallery, GalleryView)
+    assert [(one.url, one.alt) for one in gallery.images] == [("/files/a.png", "A.PNG"), ("/files/b.png", "B.PNG")]
+    assert isinstance(single, ImageView)
 
 
 def test_no_result_shows_nothing() -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from workers.scratch import scratch
+from workers.scratch import remove, scratch
 
 DYING = """
 import os, sys
@@ -32,3 +32,15 @@ def test_the_next_worker_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     assert (tmp_path / str(dead) / "half.bin").exists()
     with scratch(tmp_path, UUID(int=1)) as mine:
         assert set(tmp_path.iterdir()) == {mine, mine.with_suffix(".lock")}
+
+
+def test_a_folder_that_was_closed_is_removed_and_what_a_link_points_to_is_not_touched(tmp_path: Path) -> None:
+    (other := tmp_path / "other").mkdir(mode=0o550)
+    (closed := tmp_path / "attempt" / "closed" / "inside").mkdir(parents=True)
+    (closed.parent.parent / "link").symlink_to(other)
+    (closed / "file").touch()
+    closed.chmod(0)
+    closed.parent.chmod(0)
+    remove(tmp_path / "attempt")
+    assert list(tmp_path.iterdir()) == [other]
+    assert other.stat().st_mode & 0o777 == 0o550

@@ -137,4 +137,4 @@ def test_scripts_and_styles_stay_small() -> None:
     static = Static(static_dir())
     scripts = b"".join(static.body(path.name) for path in sorted(static_dir().glob("*.js")))
     assert len(gzip.compress(scripts, 9)) <= 12_000
-    assert len(gzip.compress(static.body("app.css"), 9)) <= 8_000
+    assert len(gzip.compress(static.body("app.css"), 9)) <= 8_500

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.workloads.csv_profiling.bins import MOST, bins, number_labels, time_bins, time_labels
-from workers.workloads.csv_profiling.profile import percent
+from workers.workloads.csv_profiling.statistics import percent
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

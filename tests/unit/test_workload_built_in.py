@@ -80,7 +80,7 @@ def test_csv_profile_takes_one_file() -> None:
 
 
 def test_importing_the_built_in_workloads_loads_nothing_heavy() -> None:
-    program = "import sys, workers.workloads; print(sorted({'duckdb', 'numpy', 'pandas', 'polars', 'starlette', 'app'} & set(sys.modules)))"
+    program = "import sys, workers.workloads; print(sorted({'duckdb', 'numpy', 'pandas', 'PIL', 'polars', 'scipy', 'skops', 'sklearn', 'starlette', 'app'} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workers.workloads.csv_profiling.statistics import Column, Correlations
+from workers.workloads.csv_profiling.findings import of_column, of_pairs
+from workers.workloads.csv_profiling.statistics import Column, Correlations, MissingPatterns, percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Profile:
     rows: int
     repeated: int
     columns: Sequence[Column]
+    patterns: MissingPatterns | None
     correlations: Correlations | None
 
     @property
@@ -39,6 +41,20 @@ class Profile:
             if worst.missing
             else f"{size}; no value is missing"
         )
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """What stands out: (which columns, what)."""
+        found = [(one.name, said) for one in self.columns for said in of_column(one)]
+        found += of_pairs(self.correlations)
+        if self.repeated:
+            found.append(
+                (
+                    "all columns",
+                    f"{_many(self.repeated, 'row')} {'repeats' if self.repeated == 1 else 'repeat'} an earlier one",
+                )
+            )
+        return found
 
     def document(self) -> dict[str, Any]:
         """The profile as JSON values: what `profile.json` holds."""
@@ -61,17 +77,16 @@ class Profile:
             "rows": self.rows,
             "repeated_rows": self.repeated,
             "columns": columns,
+            "missing": None
+            if self.patterns is None
+            else {
+                "complete_rows": self.patterns.complete,
+                "different_patterns": self.patterns.different,
+                "patterns": [{"columns": names, "rows": rows} for names, rows in self.patterns.frequent],
+            },
+            "findings": [{"about": about, "finding": said} for about, said in self.findings],
             "correlations": None if self.correlations is None else asdict(self.correlations),
         }
-
-
-def percent(share: float) -> str:
-    """A share in percent: short, and never 0 or 100 where it is not."""
-    if 0 < share < 0.001:
-        return "less than 0.1 %"
-    if 0.999 < share < 1:
-        return "more than 99.9 %"
-    return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
 
 
 def _many(count: int, noun: str) -> str:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from workers.workloads.csv_profiling.database import one_row
-from workers.workloads.csv_profiling.kinds import Kind
-from workers.workloads.csv_profiling.sheet import Sheet, column
 from workers.workloads.csv_profiling.statistics import Column, Correlations
+from workers.workloads.csv_reading.database import one_row
+from workers.workloads.csv_reading.kinds import Kind
+from workers.workloads.csv_reading.sheet import Sheet, column
 
 MOST_CORRELATED: Final = 20  # columns of numbers, the first ones
 

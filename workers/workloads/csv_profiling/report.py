@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from html import escape
 
-from workers.workloads.csv_profiling.columns import MOST_EXACT
 from workers.workloads.csv_profiling.drawing import frequencies, heatmap, histogram
-from workers.workloads.csv_profiling.profile import Profile, percent
-from workers.workloads.csv_profiling.statistics import Column, Numbers
+from workers.workloads.csv_profiling.profile import Profile
+from workers.workloads.csv_profiling.statistics import Column, Numbers, percent
 from workers.workloads.csv_profiling.style import STYLE
 
 _SHADES = "".join(
@@ -29,6 +28,7 @@ def report(profile: Profile) -> str:
         f'<p class="sub">{_size(profile.size)} · {escape(profile.encoding)} · {escape(profile.delimiter)}-separated · SHA-256 {profile.sha256[:16]}…</p>',
         f'<p class="head">{escape(profile.headline)}.</p>',
         f'<dl class="tiles">{"".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in tiles.items())}</dl>',
+        *_findings(profile),
         "<h2>Columns</h2>",
         _table(
             ("Column", "Type", "Missing", "Distinct", "Smallest", "Largest"),
@@ -37,16 +37,25 @@ def report(profile: Profile) -> str:
         "<h2>Each column</h2>",
         f'<div class="cards">{"".join(map(_card, profile.columns))}</div>',
     ]
+    if profile.patterns is not None:
+        lines = [
+            (", ".join(names), f"{many:,}", percent(many / profile.rows)) for names, many in profile.patterns.frequent
+        ]
+        body += ["<h2>Missing together</h2>", _table(("Columns", "Rows", "Share"), lines)]
     if profile.correlations is not None:
         body += ["<h2>Correlations</h2>", heatmap(profile.correlations.names, profile.correlations.rows)]
-    approximate = any(one.numbers is not None and not one.numbers.exact for one in profile.columns)
     notes = ["Empty fields and NA, N/A, NaN, null, None and #N/A count as missing."]
-    notes += [f"Quantiles of more than {MOST_EXACT:,} values are approximate."] if approximate else []
+    notes += ["Outliers lie more than 1.5 times the distance of the quartiles outside them."]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(profile.file)}: profile</title><style>{STYLE}{_SHADES}</style></head><body><main>"
         f"{''.join(body)}<footer>{' '.join(notes)} Made by Taskline.</footer></main></body></html>\n"
     )
+
+
+def _findings(profile: Profile) -> list[str]:
+    items = "".join(f"<li><b>{escape(about)}</b> {escape(said)}</li>" for about, said in profile.findings)
+    return ["<h2>What stands out</h2>", f'<ul class="found">{items}</ul>'] if items else []
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
@@ -80,8 +89,10 @@ def _card(one: Column) -> str:
         facts |= _figures(one.numbers)
     elif one.family == "time":
         facts |= {"First": one.first or "", "Last": one.last or ""}
+        if one.days is not None:
+            facts |= {"Days": f"{one.days.different:,} of {one.days.spanned:,}", "Gaps": f"{one.days.gaps:,}"}
     elif one.longest is not None and one.family == "text":
-        facts["Longest"] = f"{one.longest:,} characters"
+        facts |= {"Longest": f"{one.longest:,} characters", "In one row alone": f"{one.once:,}"}
     if one.histogram is not None:
         drawing = histogram(one.histogram.labels, one.histogram.counts, f"Histogram of {one.name}")
     elif one.distinct < one.filled:
@@ -97,10 +108,8 @@ def _gap(name: str, one: Column) -> str:
 
 
 def _figures(numbers: Numbers) -> dict[str, str]:
-    around = "" if numbers.exact else "≈ "
     quantiles = {
-        ("Median" if part == 0.5 else f"{part * 100:g} %"): f"{around}{_number(value)}"
-        for part, value in numbers.quantiles.items()
+        ("Median" if part == 0.5 else f"{part * 100:g} %"): _number(value) for part, value in numbers.quantiles.items()
     }
     return {
         "Mean": _number(numbers.mean),
@@ -108,6 +117,8 @@ def _figures(numbers: Numbers) -> dict[str, str]:
         "Smallest": _number(numbers.low),
         "Largest": _number(numbers.high),
         **quantiles,
+        "Skewness": _number(numbers.skewness),
+        "Outliers": "–" if numbers.outliers is None else f"{numbers.outliers.below + numbers.outliers.above:,}",
     }
 
 

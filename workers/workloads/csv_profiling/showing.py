@@ -3,8 +3,8 @@
 from typing import Any
 
 from taskline import Context
-from workers.workloads.csv_profiling.profile import Profile, percent
-from workers.workloads.csv_profiling.statistics import Column
+from workers.workloads.csv_profiling.profile import Profile
+from workers.workloads.csv_profiling.statistics import Column, percent
 
 _MOST_HISTOGRAMS = 24
 
@@ -15,10 +15,21 @@ def show(ctx: Context, profile: Profile) -> None:
     ctx.metric("Columns", len(profile.columns))
     ctx.metric("Missing values", round(profile.missing_share * 100, 2), unit="%")
     ctx.metric("Repeated rows", profile.repeated)
+    if profile.findings:
+        grouped = {about: [said for of, said in profile.findings if of == about] for about, _ in profile.findings}
+        ctx.table(
+            "What stands out", [{"Column": about, "Findings": "; ".join(said)} for about, said in grouped.items()]
+        )
     ctx.table("Columns", [_overview(one) for one in profile.columns])
     numeric = [one for one in profile.columns if one.numbers is not None]
     if numeric:
         ctx.table("Numbers", [_figures(one) for one in numeric])
+    timed = [one for one in profile.columns if one.days is not None]
+    if timed:
+        ctx.table("Dates", [_dates(one) for one in timed])
+    texts = [one for one in profile.columns if one.family == "text" and one.filled]
+    if texts:
+        ctx.table("Categories and texts", [_text(one) for one in texts])
     gaps = sorted((one for one in profile.columns if one.missing), key=lambda one: -one.missing)
     if gaps:
         ctx.chart(
@@ -27,6 +38,10 @@ def show(ctx: Context, profile: Profile) -> None:
             x=[one.name for one in gaps],
             y=[round(one.missing_share * 100, 2) for one in gaps],
             y_label="% of rows",
+        )
+    if profile.patterns is not None:
+        ctx.table(
+            "Missing together", [_pattern(names, many, profile.rows) for names, many in profile.patterns.frequent]
         )
     for one in [one for one in profile.columns if one.histogram is not None][:_MOST_HISTOGRAMS]:
         assert one.histogram is not None  # noqa: S101  chosen by it, which the type checker does not see
@@ -81,9 +96,44 @@ def _figures(one: Column) -> dict[str, Any]:
         "Mean": _short(numbers.mean),
         "Deviation": _short(numbers.sd),
         **quantiles,
+        "Outliers": None if numbers.outliers is None else numbers.outliers.below + numbers.outliers.above,
+        "Skewness": _short(numbers.skewness),
         "Zeros": numbers.zeros,
         "Negative": numbers.negatives,
     }
+
+
+def _dates(one: Column) -> dict[str, Any]:
+    days = one.days
+    assert days is not None  # noqa: S101  the caller chose those that have some
+    gap = days.longest_gaps[0] if days.longest_gaps else None
+    return {
+        "Column": one.name,
+        "First": one.first,
+        "Last": one.last,
+        "Days": days.different,
+        "Days spanned": days.spanned,
+        "Usual step": f"{days.usual_step:,} {'day' if days.usual_step == 1 else 'days'}" if days.usual_step else None,
+        "Gaps": days.gaps,
+        "Longest gap": f"{gap.days:,} days: {gap.after} to {gap.until}" if gap else None,
+    }
+
+
+def _text(one: Column) -> dict[str, Any]:
+    value, many = one.frequent[0]
+    return {
+        "Column": one.name,
+        "Distinct": one.distinct,
+        "Most frequent": value,
+        "Its share": percent(many / one.filled),
+        "In one row alone": one.once,
+        "Longest": one.longest,
+        "Spelt in several ways": ", ".join(one.spellings[0]) if one.spellings else None,
+    }
+
+
+def _pattern(names: list[str], many: int, rows: int) -> dict[str, Any]:
+    return {"Columns": ", ".join(names), "Rows": many, "Share": percent(many / rows)}
 
 
 def _short(value: float | None) -> float | None:

@@ -30,6 +30,7 @@ dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(96px,1fr));ga
 .frequent td{text-align:right;color:var(--soft);width:64px;font-size:.8125rem;white-space:nowrap}.frequent td.bar{width:auto}.frequent svg{display:block;width:100%;height:8px}
 .heat td{min-width:56px;height:34px;text-align:center}.heat tbody th{font-weight:500;text-align:right;padding:0 12px;white-space:nowrap;max-width:200px;overflow:hidden;text-overflow:ellipsis}
 .heat thead th{font-weight:500;color:var(--muted);padding:10px 4px;max-width:90px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.none{color:var(--muted)}
+.found{margin:0;padding-left:20px;color:var(--soft)}.found b{color:var(--ink)}
 footer{margin-top:40px;color:var(--muted);font-size:.8125rem}
 @media print{body{background:none}.card,.scroll{break-inside:avoid}}
 """

@@ -1,4 +1,4 @@
-"""Why a file cannot be profiled, in the words that its owner reads."""
+"""Why a file cannot be read, in the words that its owner reads."""
 
 from taskline import Rejected
 

@@ -3,8 +3,8 @@
 import csv
 from typing import TYPE_CHECKING, Final
 
-from workers.workloads.csv_profiling.dialect import Dialect
-from workers.workloads.csv_profiling.errors import BadRow
+from workers.workloads.csv_reading.dialect import Dialect
+from workers.workloads.csv_reading.errors import BadRow
 
 if TYPE_CHECKING:
     import duckdb

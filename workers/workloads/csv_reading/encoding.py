@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from workers.workloads.csv_profiling.errors import BadRow, EmptyFile, NotText
+from workers.workloads.csv_reading.errors import BadRow, EmptyFile, NotText
 
 _CHUNK: Final = 1 << 20  # bytes
 _BOMS: Final = (
@@ -41,6 +41,12 @@ class Encoding:
     def plain(self) -> bool:
         """Whether the file can be read as it is."""
         return self.name in ("utf-8", "utf-8-sig") and not self.mixed_newlines
+
+    @property
+    def spoken(self) -> str:
+        """As people call it."""
+        known = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "latin-1": "Latin-1"}
+        return known.get(self.name, self.name.upper())
 
 
 def find_encoding(path: Path) -> Encoding:

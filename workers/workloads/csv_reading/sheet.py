@@ -1,13 +1,13 @@
 """A CSV file in the database: its values as trimmed text, NULL where one is missing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from workers.workloads.csv_profiling.database import execute_watched, literal, one_row
-from workers.workloads.csv_profiling.dialect import Dialect
-from workers.workloads.csv_profiling.errors import BadRow, NoRows
-from workers.workloads.csv_profiling.rejects import LONGEST_ROW, refuse_rejected
+from workers.workloads.csv_reading.database import execute_watched, literal, one_row
+from workers.workloads.csv_reading.dialect import Dialect
+from workers.workloads.csv_reading.errors import BadRow, NoRows
+from workers.workloads.csv_reading.rejects import LONGEST_ROW, refuse_rejected
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,13 +22,28 @@ def column(place: int) -> str:
 
 
 class Sheet:
-    """A UTF-8 file at `path`. Its columns are kept in tables of 64, each filled by a reading of its own, so that wide files need no more memory."""
+    """A UTF-8 file at `path`. Its columns are kept in tables of 64, each filled by a reading of its own, so that wide files need no more memory.
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", path: Path, dialect: Dialect) -> None:
+    `name` begins the names of its tables, `missing` are the values that stand for none, and `ordered` keeps the rows in the file's order.
+    """
+
+    def __init__(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        path: Path,
+        dialect: Dialect,
+        *,
+        name: str = "part",
+        missing: Sequence[str] = MISSING,
+        ordered: bool = False,
+    ) -> None:
         self.connection = connection
         self.dialect = dialect
         self.rows = 0
         self._path = path
+        self._name = name
+        self._missing = missing
+        self._ordered = ordered
         self._places = range(len(dialect.names))
 
     def read(self, told: Callable[[float], None]) -> None:
@@ -37,7 +52,8 @@ class Sheet:
 
         starts = self._places[::WIDEST]
         # The tables are put side by side by their order.
-        self.connection.execute(f"SET preserve_insertion_order = {'true' if len(starts) > 1 else 'false'}")
+        ordered = self._ordered or len(starts) > 1
+        self.connection.execute(f"SET preserve_insertion_order = {'true' if ordered else 'false'}")
         for done, start in enumerate(starts):
             columns = ", ".join(map(column, self._places[start : start + WIDEST]))
             try:
@@ -55,7 +71,7 @@ class Sheet:
 
     def table(self, place: int) -> str:
         """The table that holds the column at `place`."""
-        return f"part{place // WIDEST}"
+        return f"{self._name}{place // WIDEST}"
 
     def across(self, places: Iterable[int]) -> str:
         """SQL of a source that has all these columns, row by row."""
@@ -70,7 +86,7 @@ class Sheet:
         trimmed = ", ".join(f"nullif(trim({column(place)}), '') AS {column(place)}" for place in self._places)
         return f"""(SELECT {trimmed} FROM read_csv({literal(str(self._path))}, auto_detect = false, columns = {{{types}}}, header = true,
             skip = {self.dialect.empty_lines}, delim = {literal(self.dialect.delimiter)}, quote = '"', escape = '"', strict_mode = true,
-            nullstr = [{", ".join(map(literal, MISSING))}], store_rejects = true, rejects_limit = 100, max_line_size = {LONGEST_ROW}))"""
+            nullstr = [{", ".join(map(literal, self._missing))}], store_rejects = true, rejects_limit = 100, max_line_size = {LONGEST_ROW}))"""
 
 
 def _hash(start: int) -> str:

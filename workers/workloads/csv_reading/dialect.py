@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from workers.workloads.csv_profiling.errors import BadHeader, EmptyFile, TooWide
+from workers.workloads.csv_reading.errors import BadHeader, EmptyFile, TooWide
 
 DELIMITERS: Final = ",;\t|"
 MOST_COLUMNS: Final = 1_000
@@ -70,7 +70,7 @@ def _fit(rows: list[list[str]]) -> tuple[bool, float, int]:
 
 def _names(header: list[str]) -> tuple[str, ...]:
     if len(header) > MOST_COLUMNS:
-        raise TooWide(f"Row 1 names {len(header):,} columns; this workload takes {MOST_COLUMNS:,} at most.")
+        raise TooWide(f"Row 1 names {len(header):,} columns; {MOST_COLUMNS:,} are taken at most.")
     if not any(name.strip() for name in header):
         raise BadHeader("Row 1 is empty: it should name the columns.")
     # What is above an unnamed column is often a row number that somebody's export added.

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY: Final = "160MB"  # of the database; the process takes about 120 more
+MEMORY: Final = "160MB"  # of a database; the process takes about 120 more
 _POLL: Final = 0.1  # seconds
 
 
 @contextmanager
-def database(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+def database(folder: Path, memory: str = MEMORY) -> Iterator["duckdb.DuckDBPyConnection"]:
     """A database in `folder` that keeps to its memory and puts the rest on disk."""
     import duckdb
 
     config: dict[str, Any] = {
-        "memory_limit": MEMORY,
+        "memory_limit": memory,
         "temp_directory": str(folder / "spilled"),
         "threads": 2,
         "autoinstall_known_extensions": False,
