@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,8 +92,11 @@ async def _ask(modules: Sequence[str], timeout: float, environ: Mapping[str, str
     try:
         while line := await asyncio.wait_for(lines.readline(), timeout):
             kind, source, said = _Answer.validate_json(line)
+            if kind == "start" and not source:
+                done = True
+                break
             if kind == "start":
-                current, done = source, not source
+                current = source
             elif kind == "workload":
                 heard.workloads.append(_Description.validate_python(said))
             elif kind == "heavy":
@@ -102,9 +106,11 @@ async def _ask(modules: Sequence[str], timeout: float, environ: Mapping[str, str
     except TimeoutError:
         hung = True
     finally:
+        # With all that its modules have started. Once it has been collected its number may be another's; one that is done waits for this.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         writer.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
         ended = await process.wait()
     if not done:
         reason = (
@@ -157,6 +163,7 @@ def main() -> None:
     for answer in _answers(sys.argv[2:]):
         channel.write(json.dumps(answer) + "\n")
         channel.flush()
+    os.read(channel.fileno(), 1)  # until the parent has killed this, or is gone
     # No clean-up that an imported module may have left for the exit: it could hang.
     os._exit(0)
 
