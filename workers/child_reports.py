@@ -30,7 +30,7 @@ class Channel:
 
 
 class Reporter:
-    """Keeps the newest progress and sends it ten times a second at most; sleeps while no work runs."""
+    """Sends the newest progress, ten times a second at most; its thread sleeps while no work runs."""
 
     def __init__(self, channel: Channel, parent: int) -> None:
         self._channel = channel
@@ -39,11 +39,13 @@ class Reporter:
         self._sending = threading.Lock()
         self._newest: Progress | None = None
         self._sent: Progress | None = None
+        self._next = 0.0  # monotonic; when the next line may be sent
         threading.Thread(target=self._run, name="reporter", daemon=True).start()
 
     def begin(self) -> None:
         """Work starts."""
         self._newest = self._sent = None
+        self._next = 0.0
         self._working.set()
 
     def end(self) -> None:
@@ -51,9 +53,18 @@ class Reporter:
         with self._sending:
             self._working.clear()
 
-    def put(self, progress: Progress) -> None:
-        """The newest progress."""
+    def put(self, progress: Progress) -> bool:
+        """The newest progress; whether it may be sent at once."""
         self._newest = progress
+        return time.monotonic() >= self._next
+
+    def send(self) -> None:
+        """Send the newest, unless it has been; where another thread is about to send, that goes on."""
+        if self._sending.acquire(blocking=False):
+            try:
+                self._send()
+            finally:
+                self._sending.release()
 
     def _run(self) -> None:
         while self._working.wait():
@@ -61,11 +72,15 @@ class Reporter:
             if os.getppid() != self._parent:
                 os._exit(1)
             with self._sending:
-                newest = self._newest
-                if newest is not None and newest is not self._sent and self._working.is_set():
-                    self._sent = newest
-                    self._channel.send(newest)
+                self._send()
             time.sleep(EVERY)
+
+    def _send(self) -> None:
+        newest = self._newest
+        if newest is not None and newest is not self._sent and self._working.is_set():
+            self._sent = newest
+            self._next = time.monotonic() + EVERY
+            self._channel.send(newest)
 
 
 class Host:
@@ -80,9 +95,10 @@ class Host:
         self._deadline = time.monotonic() + work.remaining_s
 
     def progress(self, fraction: float | None, message: str) -> None:
-        """Keep it for the reporter."""
-        if self.open:
-            self._reporter.put(Progress.model_construct(fraction=fraction, message=message))
+        """Tell it at once where nothing was told a moment ago: what comes next may let no other thread of this process run."""
+        if self.open and self._reporter.put(Progress.model_construct(fraction=fraction, message=message)):
+            with self._interrupts.held_back():
+                self._reporter.send()
 
     def log(self, level: Literal["debug", "info", "warning", "error"], text: str) -> None:
         """Send a line at once, so that it outlives a kill."""
