@@ -17,6 +17,11 @@ class TasklineError(Exception):
         self.fields = dict(fields or {})
         super().__init__(self.detail)
 
+    @property
+    def reason(self) -> str:
+        """Why, in one line: the fields that are wrong, or else the detail."""
+        return "; ".join(f"{name} {text}" for name, text in self.fields.items()) or self.detail
+
 
 class NotFound(TasklineError):
     """There is nothing here, or it is not yours."""

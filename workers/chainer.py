@@ -74,8 +74,7 @@ class Chainer:
         except TooMany as error:
             await self._chains.put_off(one.task_id, LATER, error.detail)
         except (Refused, NotFound) as error:
-            fields = "; ".join(f"{name} {text}" for name, text in error.fields.items())
-            await self._chains.close(one.task_id, "refused", fields or error.detail)
+            await self._chains.close(one.task_id, "refused", error.reason)
         finally:
             keeping.cancel()
 

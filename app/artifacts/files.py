@@ -97,8 +97,10 @@ class Files:
             async with self._db.transaction():
                 if not await self.room.settle(file.key, file.size):
                     raise Unavailable("The upload took longer than a day.")
+                # Whoever adopts the same at the same time has stored the same bytes: they must not go because one of the two comes second.
                 await self._db.execute(
-                    f"INSERT INTO files ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})",
+                    f"""INSERT INTO files ({", ".join(COLUMNS)}) VALUES ({", ".join(f":{name}" for name in COLUMNS)})
+                    ON CONFLICT (id) DO NOTHING""",
                     {name: getattr(file, name) for name in COLUMNS},
                 )
         except BaseException:

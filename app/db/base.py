@@ -60,6 +60,10 @@ class Database(ABC):
         """Return when the database answers; raises `Unavailable` when not."""
         await self.fetch_val("SELECT 1")
 
+    async def now(self) -> datetime:
+        """The instant on the database's own clock."""
+        return moment(await self.fetch_val(f"SELECT {NOW} AS now"))
+
     async def fetch_one(self, sql: str, values: Values | None = None) -> Row | None:
         """The first row, or None."""
         rows = await self.fetch_all(sql, values)
@@ -74,3 +78,8 @@ class Database(ABC):
 def moment(value: Any) -> datetime:
     """An instant as a database returned it (a datetime from PostgreSQL, RFC 3339 text from SQLite)."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def moment_or_none(value: Any) -> datetime | None:
+    """The same, where there may be none."""
+    return None if value is None else moment(value)

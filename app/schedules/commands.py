@@ -13,7 +13,7 @@ from app.errors import Conflict, Invalid, Refused
 from app.schedules.model import Missed, Run, Schedule
 from app.schedules.store import ScheduleStore
 from app.schedules.times import FOREVER, Recurrence, zone_of
-from app.tasks.commands import LONGEST_KEY, Submission, Tasks
+from app.tasks.commands import Submission, Tasks
 from app.tasks.model import new_id
 
 MOST: Final = 100  # schedules of a user
@@ -117,8 +117,6 @@ class Schedules:
     async def problems(self, user_id: int, plan: Plan, now: datetime | None = None) -> dict[str, str]:
         """What is wrong with a plan, by field."""
         problems = await self._tasks.problems(user_id, _submission(plan))
-        if plan.key is not None and not 1 <= len(plan.key) <= LONGEST_KEY:
-            problems["Idempotency-Key"] = f"takes 1 to {LONGEST_KEY} characters"
         return {**problems, **_mistimed(plan, now or await self._store.now())}
 
     async def _repeated(self, user_id: int, plan: Plan) -> Schedule | None:
@@ -195,7 +193,12 @@ def _mistimed(plan: Plan, now: datetime) -> dict[str, str]:
 
 def _submission(plan: Plan) -> Submission:
     return Submission(
-        workload=plan.workload, params=plan.params, name=plan.name, priority=plan.priority, then=plan.then
+        workload=plan.workload,
+        params=plan.params,
+        name=plan.name,
+        priority=plan.priority,
+        then=plan.then,
+        key=plan.key,
     )
 
 

@@ -42,6 +42,5 @@ class Firing:
         try:
             await self._tasks.start(schedule.user_id, submission, fired)
         except Refused as error:
-            fields = "; ".join(f"{name} {text}" for name, text in error.fields.items())
-            await self._store.passed(fired, "refused", fields or error.detail)
+            await self._store.passed(fired, "refused", error.reason)
         await self._store.forget_runs(schedule.id)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from app.db import NOW, Database, Row, moment
+from app.db import Database, Row, moment, moment_or_none
 from app.errors import NotFound
 from app.schedules.model import Missed, Outcome, Run, Schedule
 from app.tasks.model import Fired
@@ -26,7 +26,7 @@ class ScheduleStore:
 
     async def now(self) -> datetime:
         """By the clock that times are compared with."""
-        return moment(await self._db.fetch_val(f"SELECT {NOW} AS now"))
+        return await self._db.now()
 
     async def get(self, user_id: int, schedule_id: UUID) -> Schedule:
         """Raises `NotFound`."""
@@ -120,7 +120,7 @@ def _values(schedule: Schedule) -> dict[str, Any]:
 
 
 def _schedule(row: Row) -> Schedule:
-    instants = {name: _moment(row[name]) for name in ("at", "next_at", "last_at", "paused_at")}
+    instants = {name: moment_or_none(row[name]) for name in ("at", "next_at", "last_at", "paused_at")}
     read = {
         **instants,
         "id": UUID(str(row["id"])),
@@ -135,7 +135,3 @@ def _schedule(row: Row) -> Schedule:
 def _run(row: Row) -> Run:
     task_id = UUID(str(row["task_id"])) if row["task_id"] else None
     return Run(at=moment(row["at"]), outcome=row["outcome"], task_id=task_id, missed=row["missed"], note=row["note"])
-
-
-def _moment(value: Any) -> datetime | None:
-    return None if value is None else moment(value)

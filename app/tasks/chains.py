@@ -1,6 +1,5 @@
 """What follows on tasks, in the database. A row is made with its task and stays with it; what starts the next task is a move (`app.tasks.moves`)."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -8,15 +7,12 @@ from uuid import UUID
 
 import orjson
 
-from app.catalogue import Catalogue
-from app.db import NOW, Database, Row, moment
-from app.tasks.chain_plans import MOST_LINKS, Plan, known, links, misused
-from app.tasks.params import ParamsChecker
+from app.db import NOW, Database, Row
+from app.tasks.chain_plans import Plan
 from app.tasks.states import State
 
 Outcome = Literal["started", "refused", "dropped"]
 TERMINAL: Final = "('succeeded', 'failed', 'cancelled')"
-NO_WORKLOAD: Final = "is not one that workers here can run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,46 +79,21 @@ class Chains:
 
     async def take(self, task_id: UUID, lease: timedelta) -> bool:
         """Whether the caller is the one to bring this to an end, for as long as `lease`: spares others the work, and decides nothing."""
-        now = moment(await self._db.fetch_val(f"SELECT {NOW} AS now"))
+        now = await self._db.now()
         sql = """UPDATE follow_ups SET taken_until = :until WHERE task_id = :task AND outcome IS NULL AND (taken_until IS NULL OR taken_until < :now)
         RETURNING task_id"""
         return bool(await self._db.fetch_all(sql, {"task": task_id, "now": now, "until": now + lease}))
 
     async def put_off(self, task_id: UUID, by: timedelta, note: str = "") -> None:
         """Let nobody else try for a while; the note says why nobody does."""
-        now = moment(await self._db.fetch_val(f"SELECT {NOW} AS now"))
+        until = await self._db.now() + by
         sql = "UPDATE follow_ups SET taken_until = :until, note = :note WHERE task_id = :task AND outcome IS NULL"
-        await self._db.execute(sql, {"task": task_id, "until": now + by, "note": note})
+        await self._db.execute(sql, {"task": task_id, "until": until, "note": note})
 
     async def close(self, task_id: UUID, outcome: Outcome, note: str) -> None:
         """It starts nothing: the task did not succeed (`dropped`), or the next one was `refused`."""
         sql = "UPDATE follow_ups SET outcome = :outcome, note = :note, taken_until = NULL WHERE task_id = :task AND outcome IS NULL"
         await self._db.execute(sql, {"task": task_id, "outcome": outcome, "note": note})
-
-
-async def problems(user_id: int, plan: Plan, catalogue: Catalogue, params: ParamsChecker) -> dict[str, str]:
-    """What can already be seen to be wrong with a plan, by field: `then.seconds`, `then.then.workload`."""
-    found: dict[str, str] = {}
-    chain: Sequence[Plan] = list(links(plan))
-    if len(chain) > MOST_LINKS:
-        return {"then": f"has {len(chain)} links; {MOST_LINKS} are the most"}
-    for depth, link in enumerate(chain, 1):
-        workload = await catalogue.get(link["workload"])
-        wrong: Mapping[str, str]
-        if workload is None:
-            wrong = {"workload": NO_WORKLOAD}
-        else:
-            given = link.get("params", {})
-            told = known(given)
-            # What is referred to is there in time, or is not: the start tells.
-            later = given.keys() - told.keys()
-            told_wrong = await params.problems(user_id, workload, told)
-            wrong = {
-                **{name: text for name, text in told_wrong.items() if name not in later},
-                **misused(given, workload.schema),
-            }
-        found.update({f"{'then.' * depth}{name}": text for name, text in wrong.items()})
-    return found
 
 
 def _follow_up(row: Row) -> FollowUp:

@@ -15,9 +15,9 @@ from app.artifacts.room import Room
 from app.batch import Batcher
 from app.catalogue import Catalogue, Workload
 from app.errors import Conflict, Invalid, NotFound, Unavailable, Unstorable
-from app.tasks import chains
+from app.tasks.chain_checks import NO_WORKLOAD, problems_of_chain
 from app.tasks.chain_plans import Plan
-from app.tasks.chains import NO_WORKLOAD, Chains
+from app.tasks.chains import Chains
 from app.tasks.document import accepted, document
 from app.tasks.model import LONGEST_NAME, Cause, Draft, Event, Task, new_id
 from app.tasks.moves import Moves
@@ -169,7 +169,7 @@ class Tasks:
         if submission.key is not None and not 1 <= len(submission.key) <= LONGEST_KEY:
             problems["Idempotency-Key"] = f"takes 1 to {LONGEST_KEY} characters"
         if submission.then is not None:
-            problems.update(await chains.problems(user_id, submission.then, self._catalogue, self._params))
+            problems.update(await problems_of_chain(user_id, submission.then, self._catalogue, self._params))
         return problems
 
     async def name_of(self, submission: Submission) -> str:

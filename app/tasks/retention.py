@@ -45,15 +45,16 @@ class Retention:
     async def uploads(self) -> int:
         """Remove uploads whose days are over and that nothing needs; returns how many."""
         before = await self._now() - self._kept
-        candidates = """SELECT CAST(id AS text) AS id FROM files WHERE coalesce(used_at, created_at) < :before AND id > CAST(:after AS {id})
-        ORDER BY files.id LIMIT :most""".format(id="uuid" if self._db.dialect == "postgresql" else "text")
+        candidates = (
+            "SELECT id FROM files WHERE coalesce(used_at, created_at) < :before AND id > :after ORDER BY id LIMIT :most"
+        )
         # Of a file that was taken since, the condition holds no longer.
         expire = f"""DELETE FROM files WHERE id = :id AND coalesce(used_at, created_at) < :before AND NOT {needed(self._db.dialect)} RETURNING key"""
-        removed, after = 0, "00000000-0000-0000-0000-000000000000"
+        removed, after = 0, UUID(int=0)
         while rows := await self._db.fetch_all(candidates, {"before": before, "after": after, "most": FEW}):
             began = time.monotonic()
             for row in rows:
-                for gone in await self._db.fetch_all(expire, {"id": UUID(row["id"]), "before": before}):
+                for gone in await self._db.fetch_all(expire, {"id": row["id"], "before": before}):
                     await self._remove(gone["key"])
                     removed += 1
             after = rows[-1]["id"]

@@ -1,14 +1,13 @@
 """Rows of the database, of either dialect, as values."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 
-from app.db import Row, moment
+from app.db import Row, moment, moment_or_none
 from app.tasks.model import Claim, Event, Task
 from app.tasks.states import State
 
@@ -35,11 +34,11 @@ def task_of(row: Row) -> Task:
         summary=row["summary"],
         error=_json(row, "error"),
         retry_of=UUID(str(row["retry_of"])) if row["retry_of"] else None,
-        cancel_requested_at=_moment(row["cancel_requested_at"]),
+        cancel_requested_at=moment_or_none(row["cancel_requested_at"]),
         created_at=moment(row["created_at"]),
         run_at=moment(row["run_at"]),
-        started_at=_moment(row["started_at"]),
-        finished_at=_moment(row["finished_at"]),
+        started_at=moment_or_none(row["started_at"]),
+        finished_at=moment_or_none(row["finished_at"]),
         params=_json(row, "params") or {},
         result=_json(row, "result"),
         artifacts=tuple(_artifact(row["id"], item) for item in _json(row, "artifacts") or ()),
@@ -74,7 +73,3 @@ def _artifact(task_id: Any, item: Mapping[str, Any]) -> dict[str, Any]:
 def _json(row: Row, name: str) -> Any:
     text = row.get(name)
     return orjson.loads(text) if text is not None else None
-
-
-def _moment(value: Any) -> datetime | None:
-    return None if value is None else moment(value)

@@ -29,7 +29,7 @@ WRITE_SQLITE: Final = (
     f"""INSERT INTO log_pieces (task_id, attempt, first, last, lines)
   SELECT i.id, i.attempt, i.first, i.last, i.lines FROM {_GIVEN} i JOIN tasks t ON t.id = i.id AND t.attempt = i.attempt AND t.claim = i.claim WHERE true
   ON CONFLICT (task_id, attempt, first) DO UPDATE SET last = excluded.last, lines = excluded.lines WHERE excluded.last > log_pieces.last""",
-    f"""DELETE FROM log_pieces WHERE EXISTS (SELECT 1 FROM {_GIVEN} i WHERE log_pieces.task_id = i.id
+    f"""DELETE FROM log_pieces WHERE task_id IN (SELECT id FROM {_GIVEN}) AND EXISTS (SELECT 1 FROM {_GIVEN} i WHERE log_pieces.task_id = i.id
   AND ((log_pieces.attempt = i.attempt AND log_pieces.last <= i.last - {MOST_LINES}) OR log_pieces.attempt <= i.attempt - {MOST_ATTEMPTS}))""",
 )
 _READ: Final = """SELECT p.attempt, p.first, p.lines FROM tasks t LEFT JOIN log_pieces p ON p.task_id = t.id

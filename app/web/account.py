@@ -11,7 +11,7 @@ from app.errors import Conflict
 from app.web.api import resources
 from app.web.auth import require
 from app.web.errors import STATUS
-from app.web.files_api import file_id
+from app.web.files_api import content_url, file_id
 from app.web.templating import render
 from app.web.wording import day
 
@@ -66,4 +66,4 @@ async def _page(request: Request, problem: str = "") -> Response:
 def _kept(file: File, files: Files, now: datetime) -> Kept:
     at = files.expires_at(file)
     until = f"until {day(at)}" if at > now else "as long as a task needs it"
-    return Kept(str(file.id), file.name, file.size, f"/api/v1/files/{file.id}/content", until)
+    return Kept(str(file.id), file.name, file.size, content_url(file), until)

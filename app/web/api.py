@@ -121,10 +121,15 @@ def resources(request: Request) -> Resources:
 
 def task_id(request: Request) -> UUID:
     """The id in the path. Raises `NotFound` for one that no task can have."""
+    return path_id(request, "There is no such task.")
+
+
+def path_id(request: Request, missing: str) -> UUID:
+    """The id in the path. Raises `NotFound`, which says `missing`, for what is no id."""
     try:
         return UUID(request.path_params["id"])
     except ValueError:
-        raise NotFound("There is no such task.") from None
+        raise NotFound(missing) from None
 
 
 def limit(request: Request, usual: int, most: int) -> int:

@@ -50,7 +50,8 @@ async def download(request: Request, store: ArtifactStore, file: Download) -> Re
     if _matches(asked.get("if-none-match", ""), headers["etag"]):
         return Response(status_code=304, headers=headers)
     start, size, status = 0, file.size, 200
-    if (chosen := _range(asked, file.size, headers)) is not None:
+    # Of other methods the range is no part (RFC 9110, 14.2).
+    if request.method == "GET" and (chosen := _range(asked, file.size, headers)) is not None:
         start, end = chosen
         if start >= end:
             return Response(status_code=416, headers={**headers, "content-range": f"bytes */{file.size}"})

@@ -29,7 +29,6 @@ STATUS: Final[dict[type[BaseException], int]] = {
     errors.TooLarge: 413,
     errors.WrongMediaType: 415,
     errors.Unavailable: 503,
-    errors.OutOfDate: 503,
 }
 # The standard library calls these otherwise before Python 3.13.
 TITLES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}

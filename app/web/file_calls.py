@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.web import files_api
+from app.web.api import MOST_LISTED, USUALLY_LISTED
 from app.web.call import Call, in_header, in_path, in_query, limit
 from app.web.shapes import BINARY, TEXT, ref
 
@@ -58,7 +58,7 @@ FILE_CALLS: Final[dict[str, dict[str, Call]]] = {
             summary="List your uploads, the newest first",
             description="With the bytes that all your files take up, uploads and results together, and the most that they may.",
             parameters=[
-                limit(files_api.USUALLY_LISTED, files_api.MOST_LISTED),
+                limit(USUALLY_LISTED, MOST_LISTED),
                 in_query("cursor", "What was next on the page before"),
             ],
             answers={200: ("A page", ref("FilePage"))},

@@ -12,13 +12,12 @@ from starlette.responses import Response
 from app.artifacts.files import File, Files
 from app.errors import Expired, Invalid, NotFound, WrongMediaType
 from app.tasks.model import Task
-from app.web.api import json, limit, resources, task_id
+from app.web.api import MOST_LISTED, USUALLY_LISTED, json, limit, path_id, resources, task_id
 from app.web.auth import require
 from app.web.downloads import Download, download
 from app.web.multipart import FormStream, Part, is_multipart
 
-USUALLY_LISTED: Final = 50
-MOST_LISTED: Final = 200
+NO_FILE: Final = "There is no such file."
 
 
 async def create_file(request: Request) -> Response:
@@ -99,7 +98,7 @@ async def get_artifact(request: Request) -> Response:
     task = await parts.store.get(user.user_id, task_id(request))
     found = next((item for item in task.artifacts if item["name"] == request.path_params["name"]), None)
     if found is None:
-        raise NotFound("There is no such file.")
+        raise NotFound(NO_FILE)
     if expired(task, parts.files.kept):
         raise Expired(hint="Run the task again to have its files anew.")
     return await download(request, parts.artifacts, _artifact(task, found))
@@ -116,12 +115,14 @@ def expired(task: Task, kept: timedelta) -> bool:
     return at is not None and at <= datetime.now(UTC)
 
 
+def content_url(file: File) -> str:
+    """Where the bytes of an upload are."""
+    return f"/api/v1/files/{file.id}/content"
+
+
 def file_id(request: Request) -> UUID:
     """The id in the path. Raises `NotFound` for one that no file can have."""
-    try:
-        return UUID(request.path_params["id"])
-    except ValueError:
-        raise NotFound("There is no such file.") from None
+    return path_id(request, NO_FILE)
 
 
 def _artifact(task: Task, found: Mapping[str, Any]) -> Download:
@@ -145,5 +146,5 @@ def _document(file: File, files: Files) -> dict[str, Any]:
         "created_at": file.created_at,
         "used_at": file.used_at,
         "expires_at": files.expires_at(file),
-        "url": f"/api/v1/files/{file.id}/content",
+        "url": content_url(file),
     }

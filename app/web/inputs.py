@@ -68,6 +68,7 @@ def _instant(value: Any) -> datetime:
 Text = Annotated[str, AfterValidator(storable)]
 Name = Annotated[Text, Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME})]
 Params = Annotated[dict[str, Any], AfterValidator(storable)]
+Priority = Annotated[int, Field(json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY})]
 Cron = Annotated[Text, Field(json_schema_extra={"maxLength": LONGEST_CRON})]
 Zone = Annotated[Text, Field(json_schema_extra={"maxLength": 100})]
 Policy = Annotated[Missed, Field(strict=False)]
@@ -96,11 +97,7 @@ class TaskBody(BaseModel):
     params: Params = Field({}, description="What to run it with; its schema comes with the workload")
     name: Name | None = Field(None, description="What the task is called; the workload's title where it is left out")
     run_at: Instant | None = Field(None, description="Not to start before this time; a past one is now")
-    priority: int = Field(
-        0,
-        description="Higher ones start first",
-        json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY},
-    )
+    priority: Priority = Field(0, description="Higher ones start first")
     then: FollowUpBody | None = Field(None, description="What starts when this one succeeds")
 
     def fields(self) -> dict[str, Any]:
@@ -123,7 +120,7 @@ class ScheduleBody(BaseModel):
     workload: Text = Field(description="What to run: a name from /api/v1/workloads")
     params: Params = Field({}, description="What to run it with")
     name: Name | None = Field(None, description="What its tasks are called; the workload's title where it is left out")
-    priority: int = Field(0, json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY})
+    priority: Priority = 0
     then: FollowUpBody | None = Field(None, description="What starts when a task of it succeeds")
     at: Instant | None = Field(None, description="The one time to start at; else give cron")
     cron: Cron | None = Field(None, description="Minute, hour, day of month, month, day of week: 0 9 * * MON-FRI")
@@ -143,7 +140,7 @@ class ScheduleChange(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     params: Params | None = None
     name: Name | None = None
-    priority: int | None = Field(None, json_schema_extra={"minimum": -MOST_PRIORITY, "maximum": MOST_PRIORITY})
+    priority: Priority | None = None
     then: FollowUpBody | None = Field(None, description="null: nothing follows any more")
     at: Instant | None = None
     cron: Cron | None = None

@@ -11,20 +11,20 @@ import secrets
 import time
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.artifacts.files import WRAPPING
 from app.errors import Forbidden, Stopping, TooLarge
 from app.web.body import LARGEST_BODY
 from app.web.errors import answer
+from app.web.multipart import is_multipart
 from app.web.origin import is_secure, own_origin, same_origin
 
 log = logging.getLogger("app.access")
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CLIENT_LEFT = 499  # as nginx logs it
-FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body around the file
 
 SECURITY_HEADERS: Final = {
     "content-security-policy": (
@@ -112,11 +112,11 @@ class Edge:
                 _log(scope, status or CLIENT_LEFT, time.perf_counter() - began, request_id)
 
     def _guard(self, scope: Scope, receive: Receive) -> Receive:
-        headers = Headers(scope=scope)
+        connection = HTTPConnection(scope)
+        headers = connection.headers
         if not same_origin(headers, own_origin(scope, headers, self._public_url)):
             raise Forbidden
-        upload = headers.get("content-type", "").lower().startswith("multipart/form-data")
-        largest = self._largest_upload + FORM_OVERHEAD if upload else LARGEST_BODY
+        largest = self._largest_upload + WRAPPING if is_multipart(connection) else LARGEST_BODY
         declared = headers.get("content-length")
         if declared is None:
             return _bounded(receive, largest)

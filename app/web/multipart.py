@@ -10,7 +10,7 @@ import python_multipart
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from app.errors import TooLarge
 
@@ -154,9 +154,9 @@ class FormStream:
 _OVER: Final = object()
 
 
-def is_multipart(request: Request) -> bool:
+def is_multipart(connection: HTTPConnection) -> bool:
     """Whether the body is said to be a form with parts."""
-    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+    return connection.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def _refusing(step: Callable[[], Any]) -> Any:

@@ -72,11 +72,9 @@ class Attempt:
             ended: queue.SimpleQueue[Ending] = queue.SimpleQueue()
             body = self._on_loop if self._call.workload.mode == "loop" else self._plainly
             self._thread = threading.Thread(target=lambda: ended.put(self._ending(body)), daemon=True)
+            self._host.on_death = lambda: ended.put(Dead())
             self._thread.start()
-            while not self._host.dead.is_set():
-                with contextlib.suppress(queue.Empty):
-                    return ended.get(timeout=0.01)
-            return Dead()
+            return ended.get()
 
     def release(self) -> None:
         """Let what stood still since the worker's death unwind."""
@@ -148,8 +146,10 @@ class Attempt:
         if self._call.workload.mode != "process":
             yield
             return
-        with contextlib.chdir(self._folder), contextlib.redirect_stdout(_Prints(self._host, sys.stdout)):
+        prints = _Prints(self._host, sys.stdout)
+        with contextlib.chdir(self._folder), contextlib.redirect_stdout(prints):
             yield
+        prints.end()
 
 
 class _Prints(io.TextIOBase):
@@ -166,9 +166,16 @@ class _Prints(io.TextIOBase):
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            if line.strip():
-                self._host.printed(line)
+            self._hand(line)
         return self._beneath.write(text)
+
+    def end(self) -> None:
+        """Hand over what has no newline behind it."""
+        self._hand(self._rest)
+
+    def _hand(self, line: str) -> None:
+        if line.strip():
+            self._host.printed(line)
 
     def flush(self) -> None:
         self._beneath.flush()

@@ -38,6 +38,7 @@ class Host:
     ) -> None:
         self.reason: Reason | None = None  # why it was asked to end
         self.on_ask: Callable[[], object] | None = None  # of a coroutine; anything else is interrupted where it reports
+        self.on_death: Callable[[], object] | None = None  # called from the thread that stands still then
         self.dead = threading.Event()
         self.released = threading.Event()
         self._run = run
@@ -114,6 +115,8 @@ class Host:
     def _die(self) -> None:
         # As a killed process, it stands still: no `finally` runs and no `except` catches anything before the test is over.
         self.dead.set()
+        if self.on_death is not None:
+            self.on_death()
         self.released.wait()
         raise Killed
 

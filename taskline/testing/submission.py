@@ -49,8 +49,9 @@ def accepted(
 
 
 def _uploaded(path: Path) -> File:
-    content = path.read_bytes()
-    return File(str(uuid4()), path.name, len(content), hashlib.sha256(content).hexdigest(), path)
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return File(str(uuid4()), path.name, path.stat().st_size, digest, path)
 
 
 def _problems(schema: Mapping[str, Any], params: dict[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What retention removes of files, and what it must not, on both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,25 +14,14 @@ from app.artifacts import ArtifactStore
 from app.artifacts.files import File, Files
 from app.artifacts.results import Results
 from app.artifacts.room import NoRoom, Room
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, Unavailable
 from app.tasks.model import Claim
 from app.tasks.retention import ABANDONED, FEW, Retention
-from tests.contracts.task_databases import Tasks, task_database
+from tests.contracts.task_databases import Tasks
 from workers.assignment import ArtifactFile
 
 KEPT = timedelta(days=30)
 _users = count(1)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-async def tasks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tasks]:
-    url = (
-        f"sqlite:///{tmp_path_factory.mktemp('retention') / 'taskline.db'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("module_database_url")
-    )
-    async with task_database(url) as made:
-        yield made
 
 
 class House:
@@ -193,7 +183,7 @@ async def test_an_upload_that_took_longer_than_a_day_is_refused(house: House) ->
         assert await house.retention.objects() == 1
         yield b"45"
 
-    with pytest.raises(Exception, match="longer than a day"):
+    with pytest.raises(Unavailable, match="longer than a day"):
         await house.files.save(house.user, "a.csv", "text/csv", slow())
     assert (house.stored(), await house.room.used(house.user)) == (set(), 0)
 
@@ -214,4 +204,34 @@ async def test_a_result_becomes_a_file_once(house: House) -> None:
     house.room.most = 20
     with pytest.raises(NoRoom):
         await house.files.adopt(house.user, uuid4(), "a", "text/csv", key=first.key, size=6)
+    assert await house.room.used(house.user) == 18
+
+
+async def test_two_that_adopt_the_same_result_at_once_leave_its_bytes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was frozen over its lease goes on where it was, while another one has taken over."""
+    claim = await house.claim()
+    made = orjson.loads(await house.make(claim))[0]
+    file_id, under_way, on = uuid4(), asyncio.Event(), asyncio.Event()
+    read = house.store.read
+
+    async def pieces() -> AsyncIterator[bytes]:
+        under_way.set()
+        await on.wait()
+        yield b"result"
+
+    async def freezing(key: str, *, size: int, start: int = 0) -> AsyncIterator[bytes]:
+        return await read(key, size=size, start=start) if under_way.is_set() else pieces()
+
+    async def adopted() -> File:
+        return await house.files.adopt(house.user, file_id, "a", "text/csv", key=made["key"], size=6)
+
+    monkeypatch.setattr(house.store, "read", freezing)
+    frozen = asyncio.create_task(adopted())
+    await under_way.wait()
+    first = await adopted()
+    on.set()
+    assert (await frozen).key == first.key
+    assert (await house.store.local(first.key, house.folder)).read_bytes() == b"result"
     assert await house.room.used(house.user) == 18

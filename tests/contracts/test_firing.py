@@ -69,8 +69,9 @@ class Site:
         return await self.one.schedules.create(user_id, Plan(**{"workload": "work", "params": {"n": 1}, **plan}))
 
     async def overdue(self, user_id: int, by: timedelta, **plan: Any) -> Schedule:
-        """A schedule whose time came so long ago."""
-        made = await self.schedule(user_id, **{"cron": "0 * * * *", **plan})
+        """A schedule whose time came so long ago. None of its other times comes while the test runs."""
+        other = datetime.now(UTC) + timedelta(minutes=30)
+        made = await self.schedule(user_id, **{"cron": f"{other.minute} * * * *", **plan})
         return await self.since(made, datetime.now(UTC) - by)
 
     async def since(self, schedule: Schedule, due: datetime) -> Schedule:

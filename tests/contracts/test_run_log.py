@@ -1,6 +1,7 @@
 """The log of a task's runs, on both databases: bounded, each attempt apart, and written by nobody but who holds the claim."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 
 from app.errors import NotFound
 from app.tasks.model import Claim, LogPiece
-from app.tasks.run_log import MOST_ATTEMPTS, MOST_LINES
+from app.tasks.run_log import MOST_ATTEMPTS, MOST_LINES, WRITE_SQLITE
 from tests.contracts.task_databases import Tasks, task_database
 
 ADA, BOB = 1, 2
@@ -118,3 +119,11 @@ async def test_a_log_is_its_owners_and_goes_with_its_task(tasks: Tasks) -> None:
         await tasks.store.lines(ADA, claim.id)
     assert await tasks.db.fetch_val("SELECT count(*) FROM log_pieces") == 1
     assert await places(tasks, other) == [(1, 1)]
+
+
+async def test_sqlite_does_not_read_the_logs_of_all_tasks_to_write_one(tmp_path: Path) -> None:
+    async with task_database(f"sqlite:///{tmp_path}/tasks.db") as tasks:
+        for sql in WRITE_SQLITE:
+            plan = [row["detail"] for row in await tasks.db.hot(f"EXPLAIN QUERY PLAN {sql}", "[]")]
+            assert plan
+            assert not [step for step in plan if step.startswith(("SCAN log_pieces", "SCAN tasks", "SCAN t"))]

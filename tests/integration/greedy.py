@@ -107,7 +107,6 @@ def spins() -> None:
 def loops(ctx: Context, how: str = "python") -> None:
     """Computes for long, in Python or deaf to everything in C."""
     ctx.progress(0.0, "computing")
-    time.sleep(0.2)  # until that is told
     if how == "deaf":
         sum(itertools.repeat(1, 2_000_000_000))
     until = time.monotonic() + LONGEST

@@ -104,6 +104,8 @@ def test_the_key_is_found_where_a_column_is_one(tmp_path: Path) -> None:
     got = Compared(tmp_path, before, after)
     assert got.blocks["text", "Matching"].markdown.startswith("Rows belong together by “customer id”")  # type: ignore[union-attr]
     assert got.metrics() == [1, 0, 3, 0]
+    marked = Compared(tmp_path, b"*id*,a\n1,x\n2,y\n", b"*id*,a\n1,x\n2,z\n")
+    assert marked.blocks["text", "Matching"].markdown.startswith(r"Rows belong together by “\*id\*”")  # type: ignore[union-attr]
     whole = Compared(tmp_path, b"a,b\n1,x\n1,x\n2,y\n", b"b,a\nx,1\ny,2\ny,2\n")
     assert whole.blocks["text", "Matching"].markdown.startswith("Whole rows are compared")  # type: ignore[union-attr]
     assert (whole.metrics(), whole.summary) == ([1, 1, 0, 2], "Rows: 1 added, 1 removed, 2 the same")

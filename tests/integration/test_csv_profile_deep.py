@@ -89,6 +89,13 @@ def test_what_goes_across_columns_is_that_of_pandas(table: pd.DataFrame, profile
     assert [many for _, many in found] == [many for _, many in expected][: len(found)]
 
 
+def test_a_row_is_complete_only_where_no_column_of_many_is_missing(tmp_path: Path) -> None:
+    names = [f"c{place}" for place in range(70)]
+    rows = [["1"] * 70, *([""] * lacks + ["1"] * (70 - lacks) for lacks in range(1, 71)), ["1"] * 69 + [""]]
+    content = "\n".join(",".join(row) for row in [names, *rows]).encode()
+    assert profiled(tmp_path, content)["missing"]["complete_rows"] == 1
+
+
 def test_categories_are_those_of_pandas(table: pd.DataFrame, profile: dict[str, Any]) -> None:
     found = {one["value"]: one["count"] for one in profile["columns"]["city"]["frequent"]}
     assert found == table["city"].value_counts().to_dict()

@@ -163,6 +163,9 @@ async def test_the_name_is_a_name(service: Service, ada: Caller, name: str, show
         (b'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: \xff\xfe', 201),
         (b"Content-Disposition: form-data", 400),
         (b"nonsense", 400),
+        # A header is kept until its part begins: this must not be as much as a file may be.
+        (b'Content-Disposition: form-data; name="file"; filename="a"\r\nX: ' + b"x" * 10_000, 400),
+        (b'Content-Disposition: form-data; name="file"; filename="a"' + b"\r\nX: x" * 1_000, 400),
     ],
 )
 async def test_odd_parts(ada: Caller, part: bytes, status: int) -> None:

@@ -106,6 +106,7 @@ async def test_a_key_makes_one_schedule(ada: Caller) -> None:
     again = await create(ada, cron="0 9 * * *", key="mine")
     assert first.json() == again.json()
     refused(await create(ada, cron="0 10 * * *", key="mine"), 422, "Idempotency-Key")
+    refused(await create(ada, cron="0 9 * * *", key="k" * 256), 422, "Idempotency-Key")
     assert len((await ada.get(SCHEDULES)).json()["items"]) == 1
 
 

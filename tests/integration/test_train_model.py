@@ -341,7 +341,7 @@ TWENTY = ["a", "b"] * 10
         (table(["wanted"], [[one] for one in TWENTY]), "wanted", "auto", "No column is left", "Add columns beside the target."),
         (table(["x", "wanted"], [["", one] for one in TWENTY]), "wanted", "auto", "No column is left", "“x”: it is empty."),
         ("x,wanted\n", "wanted", "auto", "no rows below", "Add the rows"),
-        ("x,wanted\n1,a\n1,2,3\n", "wanted", "auto", "Row 3 has 3 values; the header names 2 columns.", None),
+        ("x,wanted\n1,a\n1,2,3\n", "wanted", "auto", "Row 3 has 3 values, but the header names 2 columns.", None),
         ('x,wanted\n1,a\n"1"2,b\n', "wanted", "auto", "Row 3 cannot be read", None),
         ("", "wanted", "auto", "This file is empty.", None),
         ("%PDF-1.7", "wanted", "auto", "This is a PDF, not a CSV file.", "export it as CSV"),

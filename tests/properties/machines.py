@@ -3,11 +3,29 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from app.tasks.states import State
 from tests.contracts.task_databases import task_database
+
+
+@dataclass
+class Known:
+    """What a model knows of a task."""
+
+    user_id: int
+    state: State = State.QUEUED
+    attempt: int = 0
+    errors: int = 0
+    lost: int = 0
+    cancelling: bool = False
+    token: UUID | None = None
+    worker: UUID | None = None
+    events: list[str] = field(default_factory=lambda: ["task.queued"])
 
 
 def check(

@@ -30,6 +30,7 @@ from app.tasks.pruning import Pruning
 from app.tasks.retry import MOST_LOST
 from app.tasks.states import FINAL_EVENTS, State
 from tests.contracts.task_databases import ABLE, Tasks, draft
+from tests.properties import machines
 from tests.properties.machines import check
 
 USERS = (1, 2)
@@ -45,21 +46,12 @@ picks = st.integers(0, 7)
 
 
 @dataclass
-class Known:
-    """What the model knows of a task. `past` claims are those of workers that were frozen, or never heard that they had ended."""
+class Known(machines.Known):
+    """`past` claims are those of workers that were frozen, or never heard that they had ended. `most`: attempts."""
 
-    user_id: int
-    most: int
-    state: State = State.QUEUED
-    attempt: int = 0
-    errors: int = 0
-    lost: int = 0
-    cancelling: bool = False
-    token: UUID | None = None
-    worker: UUID | None = None
+    most: int = field(kw_only=True)
     expired: bool = False
     past: list[Ending] = field(default_factory=list)
-    events: list[str] = field(default_factory=lambda: ["task.queued"])
     deleted: bool = False
 
     def end(self, state: State) -> None:
@@ -198,7 +190,7 @@ class FaultMachine(RuleBasedStateMachine):
     @rule(user=st.sampled_from(USERS), number=st.integers(1, 3), most=st.integers(1, 3), fate=fates)
     def submit(self, user: int, number: int, most: int, fate: str) -> None:
         drafts = [draft(user, max_attempts=most) for _ in range(number)]
-        made = {one.id: Known(user, most) for one in drafts}
+        made = {one.id: Known(user, most=most) for one in drafts}
         self.move(fate, lambda: self.tasks.moves.submit(drafts), lambda: self.known.update(made))
 
     @rule(user=st.sampled_from(USERS), key=st.sampled_from(KEYS), fate=fates)
@@ -213,7 +205,7 @@ class FaultMachine(RuleBasedStateMachine):
         assert self.loop.run(self.tasks.store.repeated(user, key)) == (self.keys[user, key], b"body")
 
     def _made(self, one: Draft) -> None:
-        self.known[one.id] = Known(one.user_id, one.max_attempts)
+        self.known[one.id] = Known(one.user_id, most=one.max_attempts)
         self.keys[one.user_id, one.key or ""] = one.id
 
     @precondition(lambda self: self.some(lambda one: one.state is State.QUEUED))

@@ -5,7 +5,6 @@ The model here is a few lines of plain Python; the store must agree with it afte
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -25,26 +24,11 @@ from hypothesis.stateful import (
 from app.tasks.model import Claim, Verdict
 from app.tasks.states import FINAL_EVENTS, MOVES, State
 from tests.contracts.task_databases import Tasks, draft
-from tests.properties.machines import check
+from tests.properties.machines import Known, check
 
 USERS = (1, 2)
 WORKERS = (uuid4(), uuid4(), uuid4())
 Answer = TypeVar("Answer")
-
-
-@dataclass
-class Known:
-    """What the model knows of a task."""
-
-    user_id: int
-    state: State = State.QUEUED
-    attempt: int = 0
-    errors: int = 0
-    lost: int = 0
-    cancelling: bool = False
-    token: UUID | None = None
-    worker: UUID | None = None
-    events: list[str] = field(default_factory=lambda: ["task.queued"])
 
 
 class TaskMachine(RuleBasedStateMachine):

@@ -28,7 +28,11 @@ def find_cells(
         return found
     for start in range(0, len(compared), WIDEST):
         part = compared[start : start + WIDEST]
-        execute_watched(connection, _both(before, after, part, key), lambda _: None)
+        execute_watched(
+            connection,
+            _both(before, after, part, key),
+            lambda fraction, start=start: told(min(1.0, (start + fraction * WIDEST) / len(compared))),  # type: ignore[misc]
+        )
         counts = one_row(
             connection,
             f"SELECT {', '.join(f'count_if({_differs(pair, at)})' for at, pair in enumerate(part))} FROM both_files",

@@ -1,5 +1,6 @@
 """Writes the differences as CSV files, so that a spreadsheet takes no value of them for a formula."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -8,8 +9,10 @@ from workers.workloads.csv_comparing.cells import numbered
 from workers.workloads.csv_comparing.columns import Pair, beside
 from workers.workloads.csv_reading.database import execute_watched, literal
 from workers.workloads.csv_reading.sheet import Sheet, column
+from workers.workloads.formulas import BEGINNINGS, defused
 
-_FORMULA: Final = r"^[=+\-@\t\r]"
+# A class of signs: a list of texts to compare with takes the database several times the memory on wide tables.
+_FORMULA: Final = f"^[{re.escape(''.join(BEGINNINGS))}]"
 _NUMBER: Final = r"^[+\-][0-9.,]+([eE][+\-]?[0-9]+)? ?%?$"
 
 
@@ -38,13 +41,12 @@ def export_cells(
 
 def safe(text: str) -> str:
     """SQL of the text with an apostrophe before it where a spreadsheet would take it for a formula; numbers stay as they are."""
-    return f"CASE WHEN regexp_matches({text}, '{_FORMULA}') AND NOT regexp_matches({text}, '{_NUMBER}') THEN '''' || {text} ELSE {text} END"
+    return f"CASE WHEN regexp_matches({text}, {literal(_FORMULA)}) AND NOT regexp_matches({text}, '{_NUMBER}') THEN '''' || {text} ELSE {text} END"
 
 
 def quoted(name: str) -> str:
     """A name as an SQL identifier, and as safe as the values are."""
-    plain = f"'{name}" if name[:1] in "=+-@\t\r" else name
-    return '"' + plain.replace('"', '""') + '"'
+    return '"' + defused(name).replace('"', '""') + '"'
 
 
 def _copy(sheet: Sheet, query: str, target: Path, told: Callable[[float], None]) -> None:

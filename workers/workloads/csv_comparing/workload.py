@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from taskline import Accept, Context, File, Rejected, workload
+from taskline import Context, File, Rejected, workload
 from workers.workloads.csv_comparing.cells import find_cells
 from workers.workloads.csv_comparing.columns import Columns, Pair, listed, pair_columns
 from workers.workloads.csv_comparing.exporting import export_cells, export_rows
@@ -15,14 +15,14 @@ from workers.workloads.csv_comparing.keys import find_key
 from workers.workloads.csv_comparing.matching import Counts, match_rows
 from workers.workloads.csv_comparing.showing import show
 from workers.workloads.csv_reading.database import database
-from workers.workloads.csv_reading.opening import readable
+from workers.workloads.csv_reading.opening import CSV, readable
 from workers.workloads.csv_reading.sheet import Sheet
+from workers.workloads.wording import as_markdown, many
 
 if TYPE_CHECKING:
     import duckdb
 
 _MEMORY: Final = "400MB"  # of the database; the process takes about 120 more
-_CSV: Final = Accept(".csv", ".tsv", ".txt", "text/csv")
 
 
 @workload(
@@ -34,9 +34,9 @@ _CSV: Final = Accept(".csv", ".tsv", ".txt", "text/csv")
 )
 def compare_csv(
     ctx: Context,
-    before: Annotated[File, _CSV, Field(title="File before", description="A header in the first row")],
+    before: Annotated[File, CSV, Field(title="File before", description="A header in the first row")],
     after: Annotated[
-        File, _CSV, Field(title="File after", description="Columns are matched by name, wherever they stand")
+        File, CSV, Field(title="File after", description="Columns are matched by name, wherever they stand")
     ],
     key: Annotated[
         str,
@@ -105,7 +105,7 @@ def _key(ctx: Context, before: Sheet, after: Sheet, columns: Columns, asked: lis
     else:
         said = f"Rows belong together by {names}, whose values are all different in both files."
     ctx.log(said)
-    ctx.text("Matching", said)
+    ctx.text("Matching", as_markdown(said))
     return keys
 
 
@@ -127,9 +127,9 @@ def _offer(ctx: Context, before: Sheet, after: Sheet, columns: Columns, key: tup
 def _headline(columns: Columns, counts: Counts, cells: dict[str, int]) -> str:
     parts = [f"{count:,} {word}" for count, word in ((counts.added, "added"), (counts.removed, "removed")) if count]
     if counts.changed:
-        parts.append(f"{counts.changed:,} changed in {len(cells):,} {'column' if len(cells) == 1 else 'columns'}")
+        parts.append(f"{counts.changed:,} changed in {many(len(cells), 'column')}")
     apart = [
-        f"{len(names):,} {'column' if len(names) == 1 else 'columns'} {word}"
+        f"{many(len(names), 'column')} {word}"
         for names, word in ((columns.added, "added"), (columns.removed, "removed"))
         if names
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from workers.workloads.csv_profiling.statistics import Column, Correlations, percent
+from workers.workloads.wording import many
 
 _MUCH_MISSING: Final = 0.2
 _SKEWED: Final = 2.0
@@ -29,8 +30,7 @@ def of_column(one: Column) -> Iterator[str]:
         yield f"spells values in several ways: {said}{more}"
     if one.days is not None and one.days.gaps and one.days.longest_gaps:
         gap = one.days.longest_gaps[0]
-        many = f"{one.days.gaps:,} {'gap' if one.days.gaps == 1 else 'gaps'}"
-        yield f"has {many}; the longest is {gap.days:,} days, from {gap.after} to {gap.until}"
+        yield f"has {many(one.days.gaps, 'gap')}; the longest is {gap.days:,} days, from {gap.after} to {gap.until}"
     yield from _of_numbers(one)
 
 
@@ -58,8 +58,7 @@ def _of_numbers(one: Column) -> Iterator[str]:
     if numbers.zeros / one.filled >= _MANY_ZEROS:
         yield f"is 0 in {percent(numbers.zeros / one.filled)} of its values"
     if (out := numbers.outliers) is not None and out.below + out.above:
-        many = out.below + out.above
-        share = percent(many / one.filled)
-        yield f"has {many:,} {'outlier' if many == 1 else 'outliers'} ({share}), below {out.low:,.6g} or above {out.high:,.6g}"
+        outside = out.below + out.above
+        yield f"has {many(outside, 'outlier')} ({percent(outside / one.filled)}), below {out.low:,.6g} or above {out.high:,.6g}"
     if numbers.skewness is not None and abs(numbers.skewness) > _SKEWED:
         yield f"is strongly skewed to the {'right' if numbers.skewness > 0 else 'left'} ({numbers.skewness:.1f})"

@@ -20,14 +20,14 @@ def missing_patterns(sheet: Sheet, columns: Sequence[Column]) -> MissingPatterns
     if not chosen:
         return None
     mask = " + ".join(f"(CAST({column(place)} IS NULL AS BIGINT) << {bit})" for bit, place in enumerate(chosen))
-    counted = f"SELECT {mask} AS mask, count(*) AS n FROM {sheet.across(chosen)} GROUP BY mask"
-    found = sheet.connection.execute(
-        f"SELECT mask, n FROM ({counted}) WHERE mask <> 0 ORDER BY n DESC, mask LIMIT {_MOST_SHOWN}"
-    ).fetchall()
-    several, complete = one_row(
-        sheet.connection,
-        f"SELECT count(*) FILTER (WHERE mask <> 0), coalesce(max(n) FILTER (WHERE mask = 0), 0) FROM ({counted})",
+    whole = " AND ".join(f"{column(place)} IS NOT NULL" for place in lacking)
+    sheet.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE patterns AS SELECT {mask} AS mask, count(*) AS n, count_if({whole}) AS complete FROM {sheet.across(lacking)} GROUP BY mask"
     )
+    found = sheet.connection.execute(
+        f"SELECT mask, n FROM patterns WHERE mask <> 0 ORDER BY n DESC, mask LIMIT {_MOST_SHOWN}"
+    ).fetchall()
+    several, complete = one_row(sheet.connection, "SELECT count_if(mask <> 0), sum(complete) FROM patterns")
     return MissingPatterns(
         complete=int(complete),
         different=int(several),

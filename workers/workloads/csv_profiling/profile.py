@@ -6,6 +6,7 @@ from typing import Any
 
 from workers.workloads.csv_profiling.findings import of_column, of_pairs
 from workers.workloads.csv_profiling.statistics import Column, Correlations, MissingPatterns, percent
+from workers.workloads.wording import many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Profile:
     @property
     def headline(self) -> str:
         """One sentence: "1,204,113 rows, 12 columns; price is missing in 3.1 %"."""
-        size = f"{_many(self.rows, 'row')}, {_many(len(self.columns), 'column')}"
+        size = f"{many(self.rows, 'row')}, {many(len(self.columns), 'column')}"
         worst = max(self.columns, key=lambda one: one.missing)
         name = worst.name if len(worst.name) <= 60 else f"{worst.name[:59]}…"
         if worst.missing == worst.rows:
@@ -51,7 +52,7 @@ class Profile:
             found.append(
                 (
                     "all columns",
-                    f"{_many(self.repeated, 'row')} {'repeats' if self.repeated == 1 else 'repeat'} an earlier one",
+                    f"{many(self.repeated, 'row')} {'repeats' if self.repeated == 1 else 'repeat'} an earlier one",
                 )
             )
         return found
@@ -87,7 +88,3 @@ class Profile:
             "findings": [{"about": about, "finding": said} for about, said in self.findings],
             "correlations": None if self.correlations is None else asdict(self.correlations),
         }
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

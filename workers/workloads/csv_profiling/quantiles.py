@@ -26,26 +26,28 @@ def quantiles(connection: "duckdb.DuckDBPyConnection", table: str, count: int, p
     (about,) = one_row(
         connection, f"SELECT approx_quantile(CAST(x AS DOUBLE), [{', '.join(map(str, edges))}]) FROM {table}"
     )
+    ranges = [(about[2 * place], about[2 * place + 1]) for place in range(len(parts))]
+    smaller = one_row(connection, f"SELECT {', '.join(f'count_if(x < {low!r})' for low, _ in ranges)} FROM {table}")
     made = []
-    for place, part in enumerate(parts):
+    for part, (low, high), before in zip(parts, ranges, smaller, strict=True):
         rank = part * (count - 1)
-        low, high = (
-            _ranked(connection, table, math.floor(rank), about[2 * place], about[2 * place + 1]),
-            _ranked(connection, table, math.ceil(rank), about[2 * place], about[2 * place + 1]),
-        )
-        made.append(low + (high - low) * (rank - math.floor(rank)))
+        near = f"x BETWEEN {low!r} AND {high!r}"
+        found = _ranked(connection, table, near, before, rank) or _ranked(connection, table, "true", 0, rank)
+        if found is None:
+            raise AssertionError("a rank lies among the values")
+        one, other = found
+        made.append(one + (other - one) * (rank - math.floor(rank)))
     return made
 
 
-def _ranked(connection: "duckdb.DuckDBPyConnection", table: str, rank: int, low: float, high: float) -> float:
-    """The value with `rank` smaller or equal ones before it. It is looked for from `low` to `high`, and among all where it is not there."""
-    (before,) = one_row(connection, f"SELECT count(*) FROM {table} WHERE x < {low!r}")
-    for where, smaller in ((f"x BETWEEN {low!r} AND {high!r}", int(before)), ("true", 0)):
-        (found,) = one_row(
-            connection,
-            f"""SELECT min(x) FROM (SELECT x, sum(n) OVER (ORDER BY x) AS upto
-              FROM (SELECT CAST(x AS DOUBLE) AS x, count(*) AS n FROM {table} WHERE {where} GROUP BY 1)) WHERE upto > {rank - smaller}""",
-        )
-        if found is not None and rank >= smaller:
-            return float(found)
-    raise AssertionError("a rank lies among the values")
+def _ranked(
+    connection: "duckdb.DuckDBPyConnection", table: str, where: str, before: int, rank: float
+) -> tuple[float, float] | None:
+    """The values at the whole ranks, from 0, around `rank`, looked for among those `where`, which have `before` smaller ones; None where they are not there."""
+    floor, ceiling = math.floor(rank) - before, math.ceil(rank) - before
+    low, high = one_row(
+        connection,
+        f"""SELECT min(x) FILTER (WHERE upto > {floor}), min(x) FILTER (WHERE upto > {ceiling}) FROM (SELECT x, sum(n) OVER (ORDER BY x) AS upto
+          FROM (SELECT CAST(x AS DOUBLE) AS x, count(*) AS n FROM {table} WHERE {where} GROUP BY 1))""",
+    )
+    return None if floor < 0 or high is None else (float(low), float(high))

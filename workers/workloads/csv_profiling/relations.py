@@ -23,11 +23,13 @@ def correlations(sheet: Sheet, columns: Sequence[tuple[Column, Kind]]) -> Correl
     )
     source = sheet.across(place for place, _, _ in chosen)
     sheet.connection.execute(f"CREATE TABLE numbers AS SELECT {casts} FROM {source}")
-    table: list[list[float | None]] = []
+    table: list[list[float | None]] = [[None] * len(chosen) for _ in chosen]
     for one in range(len(chosen)):
-        wanted = ", ".join(f"corr(x{one}, x{other})" for other in range(len(chosen)))
+        wanted = ", ".join(f"corr(x{one}, x{other})" for other in range(one + 1))
         found = one_row(sheet.connection, f"SELECT {wanted} FROM numbers")
-        table.append([None if value is None or not math.isfinite(value) else round(float(value), 6) for value in found])
+        for other, value in enumerate(found):
+            told = None if value is None or not math.isfinite(value) else round(float(value), 6)
+            table[one][other] = table[other][one] = told
     return Correlations([one.name for _, one, _ in chosen], table)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from taskline import Context
 from workers.workloads.csv_profiling.profile import Profile
 from workers.workloads.csv_profiling.statistics import Column, percent
+from workers.workloads.wording import many
 
 _MOST_HISTOGRAMS = 24
 
@@ -41,7 +42,7 @@ def show(ctx: Context, profile: Profile) -> None:
         )
     if profile.patterns is not None:
         ctx.table(
-            "Missing together", [_pattern(names, many, profile.rows) for names, many in profile.patterns.frequent]
+            "Missing together", [_pattern(names, count, profile.rows) for names, count in profile.patterns.frequent]
         )
     for one in [one for one in profile.columns if one.histogram is not None][:_MOST_HISTOGRAMS]:
         assert one.histogram is not None  # noqa: S101  chosen by it, which the type checker does not see
@@ -113,27 +114,27 @@ def _dates(one: Column) -> dict[str, Any]:
         "Last": one.last,
         "Days": days.different,
         "Days spanned": days.spanned,
-        "Usual step": f"{days.usual_step:,} {'day' if days.usual_step == 1 else 'days'}" if days.usual_step else None,
+        "Usual step": many(days.usual_step, "day") if days.usual_step else None,
         "Gaps": days.gaps,
         "Longest gap": f"{gap.days:,} days: {gap.after} to {gap.until}" if gap else None,
     }
 
 
 def _text(one: Column) -> dict[str, Any]:
-    value, many = one.frequent[0]
+    value, count = one.frequent[0]
     return {
         "Column": one.name,
         "Distinct": one.distinct,
         "Most frequent": value,
-        "Its share": percent(many / one.filled),
+        "Its share": percent(count / one.filled),
         "In one row alone": one.once,
         "Longest": one.longest,
         "Spelt in several ways": ", ".join(one.spellings[0]) if one.spellings else None,
     }
 
 
-def _pattern(names: list[str], many: int, rows: int) -> dict[str, Any]:
-    return {"Columns": ", ".join(names), "Rows": many, "Share": percent(many / rows)}
+def _pattern(names: list[str], count: int, rows: int) -> dict[str, Any]:
+    return {"Columns": ", ".join(names), "Rows": count, "Share": percent(count / rows)}
 
 
 def _short(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from taskline import Accept, Context, File, workload
+from taskline import Context, File, workload
 from workers.workloads.csv_profiling.columns import describe_column
 from workers.workloads.csv_profiling.missing import missing_patterns
 from workers.workloads.csv_profiling.profile import Profile
@@ -14,7 +14,7 @@ from workers.workloads.csv_profiling.relations import correlations, repeated_row
 from workers.workloads.csv_profiling.report import report
 from workers.workloads.csv_profiling.showing import show
 from workers.workloads.csv_reading.database import MEMORY, database
-from workers.workloads.csv_reading.opening import readable
+from workers.workloads.csv_reading.opening import CSV, readable
 from workers.workloads.csv_reading.sheet import Sheet
 
 _LARGE: Final = 300_000_000  # bytes: a file from which on more memory saves much writing to disk
@@ -32,7 +32,7 @@ def csv_profile(
     ctx: Context,
     file: Annotated[
         File,
-        Accept(".csv", ".tsv", ".txt", "text/csv"),
+        CSV,
         Field(title="File", description="A header in the first row; comma, semicolon, tab or bar between the values"),
     ],
 ) -> str:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from taskline import File
+from taskline import Accept, File
 from workers.workloads.csv_reading.dialect import Dialect, find_dialect
 from workers.workloads.csv_reading.encoding import Encoding, as_utf8, find_encoding
+
+CSV: Final = Accept(".csv", ".tsv", ".txt", "text/csv")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.workloads.csv_reading.dialect import Dialect
 from workers.workloads.csv_reading.errors import BadRow
+from workers.workloads.wording import many
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +29,7 @@ def refuse_rejected(connection: "duckdb.DuckDBPyConnection", dialect: Dialect) -
             # The database stops counting at the first value too many.
             has = len(next(csv.reader(str(line).splitlines(keepends=True), delimiter=dialect.delimiter)))
             raise BadRow(
-                f"Row {row:,} has {_many(has, 'value')}, but the header names {_many(width, 'column')}.", hint=hint
+                f"Row {row:,} has {many(has, 'value')}, but the header names {many(width, 'column')}.", hint=hint
             )
         case "UNQUOTED VALUE":
             name = dialect.names[place - 1] if place and place <= width else "?"
@@ -41,7 +42,3 @@ def refuse_rejected(connection: "duckdb.DuckDBPyConnection", dialect: Dialect) -
                 f"Row {row:,} is longer than {LONGEST_ROW:,} bytes.", hint="A quotation mark may not be closed there."
             )
     raise BadRow(f"Row {row:,} cannot be read: {message}", hint=hint)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from workers.workloads.model_training.columns import Features
 from workers.workloads.model_training.forms import Form
 from workers.workloads.model_training.scoring import MEASURES
 from workers.workloads.model_training.training import Training, figure, spread
+from workers.workloads.wording import as_markdown
 
 _MOST_FEATURES: Final = 50
 
@@ -24,14 +25,14 @@ def card(training: Training, trusted: Sequence[str]) -> str:
     measures = MEASURES[target.task]
     best = comparison.best.candidate.name
     parts = [
-        f"# {best}: {_cell(target.name)}",
-        f"{_cell(training.headline)}.",
+        f"# {best}: {as_markdown(target.name)}",
+        f"{as_markdown(training.headline)}.",
         "## What it is",
         _list(
             [
-                f"Predicts “{_cell(target.name)}” ({target.task}) from {len(training.features.features):,} features.",
-                f"Learned from {len(training.sheet.places):,} rows of {_cell(training.file)} (SHA-256 {training.sha256}).",
-                *([f"Classes: {', '.join(map(_cell, target.classes))}."] if target.classes else []),
+                f"Predicts “{as_markdown(target.name)}” ({target.task}) from {len(training.features.features):,} features.",
+                f"Learned from {len(training.sheet.places):,} rows of {as_markdown(training.file)} (SHA-256 {training.sha256}).",
+                *([f"Classes: {', '.join(map(as_markdown, target.classes))}."] if target.classes else []),
                 _PREPARED,
             ]
         ),
@@ -47,14 +48,14 @@ def card(training: Training, trusted: Sequence[str]) -> str:
                 for one in comparison.ranked
             ],
         ),
-        _list(_cell(note) for note in training.notes()),
+        _list(as_markdown(note) for note in training.notes()),
         "The best of several models looks slightly better here than it will be on new rows: it was chosen by these scores.",
         "## What it goes by",
         f"What {comparison.measure.title} loses where a feature's values are shuffled, on rows that were not learned from.",
         _table(
             ["Feature", "Loss"],
             [
-                [_cell(one.feature), f"{figure(one.mean)} ± {figure(one.deviation)}"]
+                [as_markdown(one.feature), f"{figure(one.mean)} ± {figure(one.deviation)}"]
                 for one in training.importances[:_MOST_FEATURES]
             ],
         ),
@@ -152,8 +153,3 @@ def _code(*blocks: Sequence[str]) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def _cell(text: str) -> str:
-    """`text` as Markdown that shows it as it is, in a table too."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|!&~" else sign for sign in " ".join(text.split()))

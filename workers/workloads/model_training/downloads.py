@@ -6,6 +6,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 from taskline import Context
+from workers.workloads.formulas import defused
 from workers.workloads.model_training.card import card
 from workers.workloads.model_training.training import Training
 
@@ -45,5 +46,4 @@ def _predictions(ctx: Context, training: Training) -> Any:
 
 
 def _safe(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets a sign before it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return defused(value) if isinstance(value, str) else value

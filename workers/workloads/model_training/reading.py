@@ -3,7 +3,7 @@
 import csv
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from taskline import File
 from workers.workloads.csv_reading.errors import BadRow, NoRows
 from workers.workloads.csv_reading.opening import readable
 from workers.workloads.csv_reading.sheet import MISSING
+from workers.workloads.wording import many
 
 MOST_ROWS: Final = 50_000
 MOST_CELLS: Final = 2_500_000
@@ -35,14 +36,7 @@ class Sheet:
         """The rows for which `keep` is true."""
         columns = [[value for value, one in zip(column, keep, strict=True) if one] for column in self.columns]
         places = [place for place, one in zip(self.places, keep, strict=True) if one]
-        return Sheet(
-            delimiter=self.delimiter,
-            encoding=self.encoding,
-            names=self.names,
-            columns=columns,
-            places=places,
-            total=self.total,
-        )
+        return replace(self, columns=columns, places=places)
 
 
 def read(file: File, folder: Path, seed: int, told: Callable[[float], None]) -> Sheet:
@@ -67,7 +61,7 @@ def read(file: File, folder: Path, seed: int, told: Callable[[float], None]) -> 
                     continue
                 if len(row) != len(dialect.names):
                     raise BadRow(
-                        f"Row {place:,} has {len(row):,} value{'s' * (len(row) != 1)}; the header names {len(dialect.names):,} columns."
+                        f"Row {place:,} has {many(len(row), 'value')}, but the header names {many(len(dialect.names), 'column')}."
                     )
                 total += 1
                 if total <= most:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from taskline import Context
 from workers.workloads.model_training.scoring import MEASURES
 from workers.workloads.model_training.training import Training, rounded, spread
+from workers.workloads.wording import as_markdown
 
 MOST_BARS: Final = 20
 MOST_DOTS: Final = 2_000
@@ -28,7 +29,7 @@ def show(ctx: Context, training: Training) -> None:
             for one in comparison.ranked
         ],
     )
-    ctx.text("Notes", "\n".join(f"- {_plain(note)}" for note in training.notes()))
+    ctx.text("Notes", "\n".join(f"- {as_markdown(note)}" for note in training.notes()))
     if comparison.task == "classification":
         _confusion(ctx, training)
     else:
@@ -89,8 +90,3 @@ def _columns(training: Training) -> list[dict[str, Any]]:
         }
         for one in columns
     ]
-
-
-def _plain(text: str) -> str:
-    """`text` as Markdown that shows it as it is: it holds names out of a file."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|!&~" else sign for sign in text)

@@ -15,6 +15,7 @@ from workers.workloads.model_training.errors import (
 )
 from workers.workloads.model_training.forms import Form, find_form
 from workers.workloads.model_training.reading import Cells, Sheet
+from workers.workloads.wording import many
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,6 +128,6 @@ def _check_classes(name: str, counts: Counter[Any], folds: int) -> None:
     if rows < folds:
         less = f"Choose {rows} folds, add" if rows > 1 else "Add"
         raise RareClass(
-            f"“{rarest}” stands in {rows:,} row{'s' * (rows != 1)} of “{name}”, and each of the {folds} folds needs one.",
+            f"“{rarest}” stands in {many(rows, 'row')} of “{name}”, and each of the {folds} folds needs one.",
             hint=f"{less} rows of it, or take it out or together with another value.",
         )

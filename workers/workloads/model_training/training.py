@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from workers.workloads.model_training.columns import Features
 from workers.workloads.model_training.importance import Importance
 from workers.workloads.model_training.reading import Sheet
 from workers.workloads.model_training.scoring import Comparison, Measure, Scored
 from workers.workloads.model_training.target import Target
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from workers.workloads.wording import many
 
 NEARLY_PERFECT: Final = 0.999
 
@@ -25,7 +23,6 @@ class Training:
     sheet: Sheet
     target: Target
     features: Features
-    matrix: "NDArray[Any]"
     comparison: Comparison
     importances: Sequence[Importance]
     model: Any
@@ -71,7 +68,7 @@ class Training:
             used = len(sheet.places) + self.without_target
             said.append(f"The file has {sheet.total:,} rows; a random sample of {used:,} was used.")
         if self.without_target:
-            said.append(f"{_rows(self.without_target)} without a value in “{self.target.name}” left out.")
+            said.append(f"{many(self.without_target, 'row')} without a value in “{self.target.name}” left out.")
         said += [f"“{one.name}” left out: {one.why}." for one in self.features.columns if one.use == "left out"]
         return said
 
@@ -118,7 +115,3 @@ def figure(value: float) -> str:
 def rounded(value: float) -> float:
     """The number that `figure` shows."""
     return round(value, 3) if abs(value) < 10 else float(f"{value:.4g}")
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'s' * (count != 1)}"

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taskline import Accept, Context, File, workload
+from taskline import Context, File, workload
+from workers.workloads.csv_reading.opening import CSV
 from workers.workloads.model_training.candidates import candidates
 from workers.workloads.model_training.columns import features_of
 from workers.workloads.model_training.downloads import offer
@@ -38,7 +39,7 @@ def train_model(
     ctx: Context,
     file: Annotated[
         File,
-        Accept(".csv", ".tsv", ".txt", "text/csv"),
+        CSV,
         Field(title="File", description="A header in the first row; comma, semicolon, tab or bar between the values"),
     ],
     target: Annotated[
@@ -83,7 +84,6 @@ def train_model(
             sheet=known,
             target=learned,
             features=features,
-            matrix=matrix,
             comparison=comparison,
             importances=worth,
             model=model,

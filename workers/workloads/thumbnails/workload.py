@@ -1,7 +1,6 @@
 """Makes the pictures of a zip archive small."""
 
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -20,6 +19,7 @@ from workers.workloads.thumbnails.pictures import (
     is_picture,
     made_small,
 )
+from workers.workloads.wording import many
 
 _MOST_SHOWN: Final = 24  # pictures on the page
 _READABLE: Final = "JPEG, PNG, WebP, GIF, BMP and TIFF"
@@ -88,20 +88,13 @@ def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 def _free_name(name: str, suffix: str, taken: set[str]) -> str:
     """The entry's name with another suffix. Names that differ only in upper case would be one file on some systems."""
     stem = str(PurePosixPath(name).with_suffix(""))
-    for number in _numbers():
-        free = f"{stem}{number}{suffix}"
-        if free.lower() not in taken:
-            taken.add(free.lower())
-            return free
-    raise AssertionError("there is always one more number")
-
-
-def _numbers() -> Iterator[str]:
-    yield ""
-    number = 2
-    while True:
-        yield f"-{number}"
+    free = f"{stem}{suffix}"
+    number = 1
+    while free.lower() in taken:
         number += 1
+        free = f"{stem}-{number}{suffix}"
+    taken.add(free.lower())
+    return free
 
 
 def _keep(made: _Made, name: str, entry: zipfile.ZipInfo, small: Small) -> None:
@@ -135,8 +128,7 @@ def _show(ctx: Context, made: _Made) -> None:
 
 
 def _headline(made: _Made) -> str:
-    many = len(made.rows)
-    said = f"{many:,} {'picture' if many == 1 else 'pictures'}: {_size(made.before)} became {_size(made.after)}"
+    said = f"{many(len(made.rows), 'picture')}: {_size(made.before)} became {_size(made.after)}"
     return f"{said}; {len(made.left_out):,} left out" if made.left_out else said
 
 
