@@ -20,22 +20,26 @@ help: ## List these commands
 run: $(INSTALLED) ## Start Taskline on http://127.0.0.1:8000 (PORT=9000 changes the port); data in .data
 	@exec $(BIN)/taskline dev
 
-# Most of what the tests do is wait for processes to start, to die and to be missed: three at a time keep two cores busy.
-PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile
+# Much of what the tests do is wait for processes to start, to die and to be missed: three at a time keep two cores busy. What the rows
+# of the fault matrix measure is time, so they have a core each.
+PYTEST := $(BIN)/pytest --dist loadfile
+FAULTS := $(PYTEST) --numprocesses 2 tests/faults
 
 test: check ## Run every check and test, on real servers and a real browser
 	@echo "Servers and browser for the tests"
 	@$(BIN)/python -m tests.servers install
 	@echo "Tests"
-	@$(PYTEST)
+	@$(PYTEST) --numprocesses 3 --ignore tests/faults
+	@echo "Faults"
+	@$(FAULTS)
 
 faults: $(INSTALLED_DEV) ## Break every part in turn and prove that nothing is lost (FAULTS_REPORT=file keeps the recovery times)
 	@$(BIN)/python -m tests.servers install
-	@$(PYTEST) tests/faults
+	@$(FAULTS)
 
 faults-slow: $(INSTALLED_DEV) ## The same with the timing of a usual installation, instead of a quick one
 	@$(BIN)/python -m tests.servers install
-	@FAULTS_PACE=default $(PYTEST) tests/faults
+	@FAULTS_PACE=default $(FAULTS)
 
 soak: $(INSTALLED_DEV) ## Random faults under load for MINUTES (10), then the ledger; SEED=… plays the same faults again
 	@$(BIN)/python -m tests.servers install

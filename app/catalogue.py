@@ -31,6 +31,7 @@ class Workload:
     timeout_s: float
     max_attempts: int
     source: str  # BUILT_IN, or the module that brings it
+    aliases: tuple[str, ...] = ()  # former names
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ class Catalogue:
         return list((await self._known()).values())
 
     async def get(self, name: str) -> Workload | None:
-        """One workload, or None."""
-        return (await self._known()).get(name)
+        """The workload of this name, or of this former name, or None."""
+        known = await self._known()
+        return known.get(name) or next((one for one in known.values() if name in one.aliases), None)
 
     async def workers(self) -> list[Worker]:
         """The workers that are alive."""
@@ -84,19 +86,19 @@ class Catalogue:
         return workers
 
     async def publish(self, workloads: Sequence[Workload]) -> None:
-        """Write what this process can run. An older version never replaces a newer one."""
-        sql = """INSERT INTO workloads (name, version, title, description, mode, lane, schema, limits, timeout_s, max_attempts, source, updated_at)
-        VALUES (:name, :version, :title, :description, :mode, :lane, :schema, :limits, :timeout_s, :max_attempts, :source, :now)
+        """Write what this process can run. An older version never replaces a newer one; a former name is not offered beside the present one."""
+        sql = """INSERT INTO workloads (name, version, title, description, mode, lane, schema, limits, timeout_s, max_attempts, source, aliases, updated_at)
+        VALUES (:name, :version, :title, :description, :mode, :lane, :schema, :limits, :timeout_s, :max_attempts, :source, :aliases, :now)
         ON CONFLICT (name) DO UPDATE SET version = excluded.version, title = excluded.title, description = excluded.description, mode = excluded.mode,
         lane = excluded.lane, schema = excluded.schema, limits = excluded.limits, timeout_s = excluded.timeout_s, max_attempts = excluded.max_attempts,
-        source = excluded.source, updated_at = excluded.updated_at WHERE workloads.version <= excluded.version"""
+        source = excluded.source, aliases = excluded.aliases, updated_at = excluded.updated_at WHERE workloads.version <= excluded.version"""
         async with self._db.transaction():
             for one in sorted(workloads, key=lambda workload: workload.name):
                 values = {name: getattr(one, name) for name in Workload.__slots__}
-                await self._db.execute(
-                    sql, {**values, "schema": _text(one.schema), "limits": _text(one.limits), "now": datetime.now(UTC)}
-                )
-        self._workloads = float("-inf"), {}
+                texts = {name: _text(values[name]) for name in ("schema", "limits", "aliases")}
+                await self._db.execute(sql, {**values, **texts, "now": datetime.now(UTC)})
+        present = {one.name for one in workloads}
+        await self.forget(sorted({alias for one in workloads for alias in one.aliases} - present))
 
     async def forget(self, names: Iterable[str]) -> None:
         """Offer these no more: nobody has them any longer."""
@@ -139,7 +141,8 @@ class Catalogue:
 
 def _workload(row: Row) -> Workload:
     values = {name: row[name] for name in Workload.__slots__}
-    return Workload(**{**values, "schema": orjson.loads(row["schema"]), "limits": orjson.loads(row["limits"])})
+    read = {name: orjson.loads(row[name]) for name in ("schema", "limits", "aliases")}
+    return Workload(**{**values, **read, "aliases": tuple(read["aliases"])})
 
 
 def _worker(row: Row) -> Worker:

@@ -1,4 +1,4 @@
-"""`taskline`: the top of everything, it composes web and workers."""
+"""`taskline`: the top of everything, it composes web and workers. Each command imports what it runs: a worker has no pages, a web process no workloads."""
 
 import argparse
 import asyncio
@@ -14,19 +14,11 @@ from typing import Final
 
 import uvloop
 
-from app.catalogue import Catalogue
 from app.errors import TasklineError, Unavailable
-from app.migrate import check, upgrade
-from app.ops.doctor import examine
 from app.ops.logs import set_up_logs
-from app.resources import connected, open_resources
-from app.server import listen, serve
 from app.settings import Settings, SettingsError
-from app.tasks.log import TaskLog
 from app.version import VERSION
 from workers import authoring
-from workers.authoring import chosen
-from workers.main import publish_workloads, work
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +36,7 @@ HELP: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    gc.disable()  # importing makes no garbage worth looking for
     parser = argparse.ArgumentParser(
         prog="taskline", description="Slow work with live notification. Settings are TASKLINE_* variables."
     )
@@ -76,7 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
             case command:
                 running = RUN[command](settings)
-        _spare_the_collector()
         uvloop.run(running)
     except SettingsError as error:
         return _fail(str(error))
@@ -86,6 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _dev(settings: Settings) -> None:
+    from app.migrate import upgrade
+    from app.resources import open_resources
+    from app.server import listen, serve
+    from workers.main import publish_workloads, work
+
     authoring.see_current_folder()
     key = _secret_key(settings)
     listening = listen(settings)
@@ -102,6 +99,9 @@ async def _dev(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    from app.resources import open_resources
+    from app.server import listen, serve
+
     key = _secret_key(settings)
     listening = listen(settings)
     _warn_of_islands(settings)
@@ -110,6 +110,10 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _worker(settings: Settings, only: Sequence[str] = ()) -> None:
+    from app.resources import open_resources
+    from workers.authoring.choice import chosen
+    from workers.main import publish_workloads, work
+
     _warn_of_islands(settings)
     async with _stopping() as stopping, open_resources(settings) as resources:
         described = await publish_workloads(settings, resources.catalogue)
@@ -118,6 +122,11 @@ async def _worker(settings: Settings, only: Sequence[str] = ()) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
+    from app.catalogue import Catalogue
+    from app.migrate import upgrade
+    from app.resources import connected
+    from workers.main import publish_workloads
+
     await upgrade(settings.database_url)
     async with connected(settings) as db:
         await publish_workloads(settings, Catalogue(db, alive=settings.lease_seconds))
@@ -125,6 +134,10 @@ async def _migrate(settings: Settings) -> None:
 
 
 async def _restored(settings: Settings) -> None:
+    from app.migrate import check
+    from app.resources import connected
+    from app.tasks.log import TaskLog
+
     async with connected(settings) as db:
         await check(db)
         await TaskLog(db).begin_epoch()
@@ -132,6 +145,8 @@ async def _restored(settings: Settings) -> None:
 
 
 async def _doctor(settings: Settings) -> None:
+    from app.ops.doctor import examine
+
     well = True
     async for finding in examine(settings):
         print(finding)
@@ -151,7 +166,8 @@ RUN: Final = {
 
 @contextlib.asynccontextmanager
 async def _stopping() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set; a second signal ends the process at once."""
+    """An event that SIGINT and SIGTERM set; a second signal ends the process at once. All is imported by then."""
+    _spare_the_collector()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -183,6 +199,7 @@ def _spare_the_collector() -> None:
     """What was imported stays for good, and requests leave little that counting references does not free: look for cycles less often."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 20)
 
 

@@ -2,19 +2,21 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy.exc import DBAPIError, OperationalError
-
 from app.assets import migrations_dir
-from app.db import Database
+from app.db import Database, open_database
 from app.errors import OutOfDate, Unavailable
 
+if TYPE_CHECKING:
+    from alembic.config import Config
 
-def _config(url: str = "") -> Config:
+
+def _config(url: str) -> "Config":
+    # Alembic is imported only where there is something to migrate: it would be a seventh of every start.
+    from alembic.config import Config
+
     parts = urlsplit(url)
     driver = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}.get(parts.scheme, parts.scheme)
     config = Config()
@@ -28,6 +30,11 @@ async def upgrade(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         Path(unquote(parts.path).removeprefix("/")).parent.mkdir(parents=True, exist_ok=True)
+    if await _is_up_to_date(url):
+        return
+    from alembic import command
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
     try:
         # Alembic's environment runs an event loop of its own, so it needs a thread.
         await asyncio.to_thread(command.upgrade, _config(url), "head")
@@ -42,9 +49,14 @@ async def upgrade(url: str) -> None:
         ) from error
 
 
+def newest() -> str:
+    """The schema that this version was written for. The files are numbered, and are read by Alembic only where there is something to migrate."""
+    return max(path.name.partition("_")[0] for path in (migrations_dir() / "versions").glob("*.py"))
+
+
 async def check(db: Database) -> None:
     """Raise `OutOfDate` unless the database has exactly the schema that this version was written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = newest()
     try:
         current = await db.fetch_val("SELECT version_num FROM alembic_version")
     except OutOfDate as error:
@@ -53,3 +65,15 @@ async def check(db: Database) -> None:
         raise OutOfDate(
             f"The database schema is at {current}, this version needs {head}.", hint="Run: taskline migrate"
         )
+
+
+async def _is_up_to_date(url: str) -> bool:
+    db = open_database(url, pool=2)
+    await db.connect()
+    try:
+        await check(db)
+    except OutOfDate:
+        return False
+    finally:
+        await db.disconnect()
+    return True

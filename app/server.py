@@ -14,6 +14,7 @@ from app.settings import Settings, SettingsError
 from app.web.live import LARGEST_FRAME
 
 CLOSE_WITHIN: Final = 5  # seconds for open requests when the service stops
+KEPT_OPEN: Final = 75  # seconds that an idle connection stays; longer than proxies and clients keep theirs, so that none is closed just as they use it
 UNREAD_WITHIN: Final = 40  # seconds that a client may leave bytes unread before its connection is cut
 BACKLOG: Final = 2048  # connections that wait to be taken
 
@@ -49,6 +50,7 @@ async def serve(listening: socket.socket, resources: Resources, stopping: asynci
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,
             timeout_graceful_shutdown=CLOSE_WITHIN,
+            timeout_keep_alive=KEPT_OPEN,
         )
     )
     serving = asyncio.create_task(server.serve([listening]))

@@ -137,6 +137,9 @@ class Settings(BaseModel):
         le=36_500,
         description="How long an upload is kept after a task last took it, and a task's files after its end.",
     )
+    unknown_hours: float = Field(
+        24, gt=0, le=10_000, description="How long tasks wait for a worker that knows their workload before they fail."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of the log lines.")
     database_pool: int = Field(10, ge=2, le=100, description="Most connections of a process to PostgreSQL.")
     limit_sign_ups: Rate = Field("20/minute", description="Sign-ups of a client address.")

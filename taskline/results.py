@@ -19,7 +19,7 @@ Cell = bool | Number | Text500 | None
 class Block(BaseModel):
     """A part of a result; its name is unique among blocks of its type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     name: Name
 
@@ -53,7 +53,7 @@ class Table(Block):
 class Series(BaseModel):
     """One line, set of bars or dots, or row of a heatmap: a value for each x."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     name: Label
     values: Annotated[list[Number | None], Field(max_length=limits.MOST_POINTS)]
@@ -91,7 +91,7 @@ AnyBlock = Annotated[Text | Metric | Table | Chart | Image | FileLink, Field(dis
 class Result(BaseModel):
     """The whole result. `value` is what the function returned, as JSON; `summary` one line."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     v: Literal[1] = RESULT_VERSION
     value: Any = None

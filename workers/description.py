@@ -76,6 +76,12 @@ class Catalogue:
     skipped: tuple[Skipped, ...] = ()
     heavy: tuple[HeavyImport, ...] = ()
 
+    @property
+    def answering(self) -> dict[str, Description]:
+        """What is run under each name that a task may bear, former ones included. Where a former name is another workload's present one, it is that one's."""
+        return {alias: one for one in self.workloads.values() for alias in one.aliases} | dict(self.workloads)
+
     def only(self, names: Iterable[str]) -> "Catalogue":
         """Of the workloads, those that are named. Raises `KeyError` with the first name that there is none of."""
-        return replace(self, workloads={name: self.workloads[name] for name in names})
+        named = [self.answering[name] for name in names]
+        return replace(self, workloads={one.name: one for one in named})

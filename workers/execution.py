@@ -40,7 +40,7 @@ class Execution:
         environ: Mapping[str, str] = os.environ,
         usual: Allowance = Allowance(),  # noqa: B008  it is frozen
     ) -> None:
-        self._catalogue = catalogue
+        self._known = catalogue.answering
         self._environ = environ
         self._usual = usual
         self._children = Children(warm=warm, environ=environ)
@@ -49,7 +49,7 @@ class Execution:
 
     async def open(self) -> None:
         """Start the warm children, where some workload needs one."""
-        needed = any(one.mode == "process" for one in self._catalogue.workloads.values())
+        needed = any(one.mode == "process" for one in self._known.values())
         await self._children.open(warm=needed)
 
     async def close(self) -> None:
@@ -58,7 +58,7 @@ class Execution:
 
     def renew(self, catalogue: Catalogue) -> None:
         """Run the workloads of this catalogue from now on, with their code as it is then; what runs goes on as it began."""
-        self._catalogue = catalogue
+        self._known = catalogue.answering
         self._loaded.clear()
         self._children.renew()
 
@@ -68,11 +68,11 @@ class Execution:
 
     def schema(self, workload: str) -> Mapping[str, Any]:
         """The JSON Schema of a workload's params. Raises `KeyError` for one that the catalogue does not have."""
-        return self._catalogue.workloads[workload].schema
+        return self._known[workload].schema
 
     async def run(self, assignment: Assignment, reports: Reports, stop: Stop) -> Outcome:
         """Run one attempt within its time limit. Never raises for what a workload does; where the caller is cancelled, the work is ended."""
-        description = self._catalogue.workloads.get(assignment.workload)
+        description = self._known.get(assignment.workload)
         if description is None or assignment.version > description.version:
             return Outcome.failure(
                 "error", f"This worker cannot run version {assignment.version} of {assignment.workload}.", retry=True

@@ -31,6 +31,7 @@ from workers.runtime import Runtime
 from workers.scheduler import Scheduler
 from workers.scratch import scratch
 from workers.sweeper import Sweeper
+from workers.unknown import UnknownWorkloads
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,15 @@ async def work(
             every=settings.sweep_seconds,
         )
 
+        unknown = UnknownWorkloads(
+            worker_id=worker.id,
+            db=resources.db,
+            catalogue=resources.catalogue,
+            moves=resources.moves,
+            outbox=resources.outbox,
+            after=timedelta(hours=settings.unknown_hours),
+        )
+
         def renew(changed: Described) -> None:
             execution.renew(changed)
             for lane in lanes:
@@ -157,13 +167,14 @@ async def work(
         async def heed(payload: dict[str, Any]) -> None:
             runtime.heed_cancel(UUID(payload["task"]))
 
-        log.info("worker %s runs %s", worker.id, ", ".join(sorted(worker.workloads)))
+        log.info("worker %s runs %s", worker.id, ", ".join(sorted(described.workloads)))
         claiming = asyncio.create_task(runtime.run())
         jobs = [
             asyncio.create_task(sweeper.run()),
             asyncio.create_task(pruner.run()),
             asyncio.create_task(scheduler.run()),
             asyncio.create_task(chainer.run()),
+            asyncio.create_task(unknown.run()),
             asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
             *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
         ]
@@ -200,12 +211,12 @@ def _lanes(settings: Settings, described: Described, *, partial: bool) -> list[L
 
 
 def _able(described: Described, lane: str) -> dict[str, int]:
-    return {one.name: one.version for one in described.workloads.values() if one.lane == lane}
+    return {name: one.version for name, one in described.answering.items() if one.lane == lane}
 
 
 def _offer(described: Described) -> dict[str, Any]:
     """What a worker says of the workloads that it runs and of those that it cannot."""
     return {
-        "workloads": {name: one.version for name, one in described.workloads.items()},
+        "workloads": {name: one.version for name, one in described.answering.items()},
         "left_out": tuple(LeftOut(one.source, one.reason) for one in described.skipped),
     }

@@ -3,16 +3,18 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from broadcaster import Broadcast, BroadcastBackend
 
 from app.errors import Unavailable
 from app.events.history import History
-from app.events.model import Frame, Gap
-from app.events.redis_backend import GAP, RedisBackend
+from app.events.model import GAP, Frame, Gap
 from app.events.sealed import OtherEpoch, Seal
+
+if TYPE_CHECKING:
+    from app.events.redis_backend import RedisBackend
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class Fanout:
         self.history = History(epoch)
         self._deployment = deployment
         self._seal = Seal(key)
-        self._redis = None if urlsplit(url).scheme == "memory" else RedisBackend(url)
+        self._redis = None if urlsplit(url).scheme == "memory" else _redis_backend(url)
         # broadcaster calls the methods that RedisBackend has; its base class is no more than their list.
         self._broadcast = (
             Broadcast(backend=cast("BroadcastBackend", self._redis)) if self._redis else Broadcast("memory://")
@@ -132,6 +134,13 @@ class Fanout:
 
     def _topic(self, topic: str) -> str:
         return f"{self._deployment}:signal:{topic}"
+
+
+def _redis_backend(url: str) -> "RedisBackend":
+    # Its library is imported only where it is in use.
+    from app.events.redis_backend import RedisBackend
+
+    return RedisBackend(url)
 
 
 async def _next(subscriber: Any) -> bytes:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+GAP: Final = b""  # the message of a broker's backend that tells of a (re)subscription, or of messages that were dropped
 
 
 @dataclass(frozen=True, slots=True)

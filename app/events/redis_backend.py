@@ -18,10 +18,10 @@ from redis.exceptions import RedisError
 
 from app.backoff import pauses
 from app.errors import Unavailable
+from app.events.model import GAP
 
 log = logging.getLogger(__name__)
 
-GAP: Final = b""  # the message that tells of a (re)subscription, or of messages that were dropped
 PING_EVERY: Final = 1.0  # seconds without a change of the subscriptions
 SILENT: Final = 2.5  # seconds without anything from Redis, after which the connection is given up
 CONNECT_WITHIN: Final = 2.0  # seconds

@@ -16,8 +16,8 @@ from app.errors import Unavailable
 from app.events.fanout import Fanout
 from app.events.follower import Follower
 from app.events.hub import RECHECK, Hub
-from app.events.model import Frame, Gap, Position
-from app.events.redis_backend import ANSWER_WITHIN, GAP, MOST_WAITING, RedisBackend
+from app.events.model import GAP, Frame, Gap, Position
+from app.events.redis_backend import ANSWER_WITHIN, MOST_WAITING, RedisBackend
 from tests.contracts.memory_log import MemoryLog, frame_of, progress_of
 from tests.servers import Redis, free_port
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.backends import CHOICES, Backends, Choice
 from tests.faults.deployment import Deployment
+from tests.faults.metronome import METRONOME
 from tests.servers import PostgreSQL
 
 Made = Callable[[Choice], Backends]
@@ -22,6 +23,14 @@ def _backends(request: pytest.FixtureRequest, choice: Choice, made: dict[str, Po
     redis = request.getfixturevalue("redis_url")
     queue = request.getfixturevalue("amqp_url") if choice == "rabbitmq" else redis
     return Backends(choice, postgresql.create_database(name), queue, redis)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _metronome() -> Iterator[None]:
+    """Bounds are stretched by how much slower than at its best the machine is."""
+    METRONOME.start()
+    yield
+    METRONOME.stop()
 
 
 @contextlib.contextmanager

@@ -8,13 +8,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+from tests.faults.metronome import METRONOME
 from tests.faults.pace import PACE, USUAL
 
 RECORDED: Final[list[tuple[int, str, float, float]]] = []  # row, backend, seconds, bound
 
 
 def record(row: int, backend: str, seconds: float, bound: float) -> None:
-    """Remember that row `row` took `seconds` to recover. Raises `AssertionError` where that is more than `bound`, which comes from the settings."""
+    """Remember that row `row` took `seconds` to recover. Raises `AssertionError` where that is more than `bound`, which comes from the settings, even where it is
+    stretched by how much slower than at its best the machine was meanwhile.
+    """
     RECORDED.append((row, backend, seconds, bound))
     if path := os.environ.get("FAULTS_REPORT"):
         pace = "default" if PACE == USUAL else "short"
@@ -28,7 +31,10 @@ def record(row: int, backend: str, seconds: float, bound: float) -> None:
         }
         with Path(path).open("a") as report:
             report.write(json.dumps(line) + "\n")
-    assert seconds <= bound, f"row {row} on {backend} took {seconds:.2f} s to recover; {bound:.2f} s are promised"
+    slower = METRONOME.slower(seconds)
+    assert seconds <= bound * slower, (
+        f"row {row} on {backend} took {seconds:.2f} s to recover; {bound:.2f} s are promised, on a machine that was {slower:.1f} times slower than at its best"
+    )
 
 
 def table() -> list[str]:

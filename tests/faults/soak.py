@@ -37,6 +37,7 @@ from tests.faults.crowd import Crowd
 from tests.faults.figures import PACE, conditions, write
 from tests.faults.ledger import Verdict, judge
 from tests.faults.load import Load
+from tests.faults.metronome import METRONOME
 from tests.faults.pace import Pace
 from tests.faults.stage import EACH, Servers, Site, private_servers
 from tests.servers import ServerError
@@ -220,6 +221,7 @@ async def _judge(sought: Soak, play: Play) -> None:
 
 def _sum_up(sought: Soak) -> None:
     find_crowded(sought.happened, sought.pace)
+    slower = METRONOME.slower(sought.seconds)
     for play in sought.plays:
         taken = list(play.watch.taken)
         for one in sought.happened:
@@ -227,7 +229,7 @@ def _sum_up(sought: Soak) -> None:
                 found = reruns(one, [tab for crowd in play.crowds for tab in crowd.tabs])
                 taken += [(one, "rerun", seconds) for seconds in found]
         for one, measure, seconds in taken:
-            promised = bound(one.kind, measure, sought.pace, play.site.choice)
+            promised = bound(one.kind, measure, sought.pace, play.site.choice) * slower
             alone = play.site.choice not in one.crowded
             sought.recoveries.append(
                 Recovery(one.kind, play.site.choice, measure, round(seconds, 4), round(promised, 4), alone)

@@ -19,6 +19,7 @@ import pytest
 from app.migrate import upgrade
 from tests.faults import recovery
 from tests.faults.failpoints import Failpoint, Fault, found, install, parse
+from tests.faults.metronome import EVERY, FEWEST, Metronome
 from tests.faults.migrated import SQLITE, migrate
 from tests.faults.names import POINTS, Point
 from tests.faults.pace import SHORT, USUAL
@@ -231,6 +232,7 @@ async def test_copies_of_a_migrated_file_have_keys_of_their_own(tmp_path: Path) 
 
 def test_recoveries_are_kept_shown_and_held_to_their_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "RECORDED", [])
+    monkeypatch.setattr(recovery, "METRONOME", Metronome())  # one that does not run stretches nothing
     monkeypatch.setenv("FAULTS_REPORT", str(report := tmp_path / "report.jsonl"))
     for hundredths in range(1, 101):
         recovery.record(5, "arq", hundredths / 100, 1.5)
@@ -243,3 +245,18 @@ def test_recoveries_are_kept_shown_and_held_to_their_bounds(tmp_path: Path, monk
 def test_the_promised_bound_of_a_dead_worker() -> None:
     assert USUAL.dead_worker() < 15
     assert SHORT.heartbeat <= SHORT.lease / 3
+
+
+def test_a_bound_is_stretched_by_how_much_slower_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    metronome = Metronome()
+    assert metronome.slower(60) == 1.0, "it does not run"
+    monkeypatch.setattr(metronome, "tick", lambda: metronome.note(0.02))
+    metronome.start()
+    try:
+        assert metronome.slower(60) == 1.0
+        for _ in range(FEWEST):
+            metronome.note(0.06)
+        assert metronome.slower(0.0) == pytest.approx(3.0), "of too short a time, the last ticks"
+        assert 1.0 < metronome.slower(60 * EVERY) < 3.0
+    finally:
+        metronome.stop()

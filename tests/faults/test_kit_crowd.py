@@ -43,13 +43,20 @@ async def test_a_submit_whose_answer_is_lost_is_repeated_and_makes_one_task(stan
         (await ledger(standing, crowd)).check()
 
 
+def has_come_back(connections: int, tab: Tab) -> bool:
+    return len(tab.connections) > connections
+
+
 async def test_tabs_come_back_where_they_were_while_the_load_goes_on(standing: Deployment, proxy: Proxy) -> None:
     async with Crowd(standing, people=2, tabs=2, origins=by(proxy)) as crowd:
         async with crowd.keep_going(100) as made:
             for wanted in (10, 20, 30):
                 for tab in crowd.tabs:
                     await tab.until(partial(has_heard, wanted))
+                before = [len(tab.connections) for tab in crowd.tabs]
                 proxy.drop()
+                for tab, connections in zip(crowd.tabs, before, strict=True):
+                    await tab.until(partial(has_come_back, connections))
         assert made
         await crowd.settled()
         for tab in crowd.tabs:  # also one that had heard everything when it was dropped last

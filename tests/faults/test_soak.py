@@ -36,7 +36,7 @@ def test_the_seed_of_the_short_soak_hurts_every_part() -> None:
     assert hurt >= {"web", "worker", "RabbitMQ", "Redis", "PostgreSQL", "link", "rollout", "sockets"}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(420)
 async def test_nothing_is_lost_in_a_soak(postgresql: PostgreSQL, redis: Redis, rabbitmq: RabbitMQ) -> None:
     servers = Servers(postgresql, redis, rabbitmq)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tests.faults.crowd import Accepted, Crowd
+from tests.faults.metronome import METRONOME
 from tests.faults.watching import until
 from tests.servers import Server
 
@@ -31,8 +32,9 @@ async def until_prompt(crowd: Crowd, within: float) -> float:
     while fast < IN_A_ROW:
         tasks = await crowd.submit(1)
         await crowd.settled()
-        fast = fast + 1 if slowest(crowd, tasks) < PROMPT else 0
-        assert time.monotonic() - began < within, f"not prompt again after {within:g} s"
+        took = time.monotonic() - began
+        fast = fast + 1 if slowest(crowd, tasks) < PROMPT * METRONOME.slower(took) else 0
+        assert took < within * METRONOME.slower(took), f"not prompt again after {within:g} s"
     return time.monotonic() - began
 
 

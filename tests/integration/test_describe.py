@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.authoring import chosen
-from workers.authoring.choice import NoWorkload
+from workers.authoring.choice import NoWorkload, chosen
 from workers.describe import BUILT_IN, describe
 
 

@@ -20,6 +20,20 @@ async def greets() -> str:
     \"\"\"Greet.\"\"\"
     return "Hello."
 """
+RENAMED = """
+from taskline import workload
+
+
+@workload(version=2, aliases=("greets",))
+async def welcomes() -> str:
+    \"\"\"Welcome.\"\"\"
+    return "Welcome."
+
+
+@welcomes.upgrade(1)
+def unchanged(params: dict) -> dict:
+    return params
+"""
 
 
 @contextmanager
@@ -90,6 +104,18 @@ async def test_each_group_takes_its_own_and_a_task_of_none_says_what_to_start(
                     taskline("doctor", **common)
                 assert "PROBLEM  plug-in    g_greets is left out by the worker" in str(caught.value)
                 assert "No module named 'nothing_there'" in str(caught.value)
+
+            (tmp_path / "g_greets.py").write_text(RENAMED)
+            with running(Service("worker", modules=tmp_path, words=["--workloads=greets"], **common)) as renamed:
+                assert (await ada.ended(newer))["summary"] == "Welcome."
+
+                async def is_welcome() -> bool:
+                    task = await ada.submit({"workload": "greets"})
+                    assert (await ada.ended(task))["summary"] == "Welcome."
+                    return bool(task["workload"] == "welcomes")
+
+                await until(is_welcome, 60)
+                assert "runs welcomes\n" in renamed.said()
 
 
 def test_a_group_of_what_is_not_there_does_not_start(tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from app.events.fanout import Fanout
 from app.events.feed import MOST_EARLY, TAIL_FRAMES
 from app.events.follower import MOST_PROGRESS, PAGE, Follower
 from app.events.hub import GRACE, LINGER, Hub
-from app.events.model import Frame, Position, Snapshot
-from app.events.redis_backend import GAP
+from app.events.model import GAP, Frame, Position, Snapshot
 from app.events.sealed import Seal
 from tests.contracts.memory_log import MemoryLog, frame_of, progress_of
 from tests.unit.skipping_loop import run

@@ -7,10 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-from workers.authoring.listing import listed
-from workers.authoring.scaffold import scaffold
-from workers.authoring.terminal import run_here
-
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """The commands below `taskline workload`."""
@@ -43,10 +39,16 @@ def run(said: argparse.Namespace, modules: str) -> int:
     see_current_folder()
     match said.what:
         case "new":
+            from workers.authoring.scaffold import scaffold
+
             print(scaffold(said.name, said.into))
             return 0
         case "run":
+            from workers.authoring.terminal import run_here
+
             return asyncio.run(run_here(said.name, said.params, said.file, said.out, modules))
+    from workers.authoring.listing import listed
+
     text, well = asyncio.run(listed(modules))
     print(text)
     return 0 if well else 1

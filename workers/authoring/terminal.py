@@ -30,7 +30,7 @@ async def run_here(name: str, params: str, files: Sequence[str], out: Path | Non
     """Run it once; returns the exit status. Raises `TasklineError` where it cannot begin."""
     logging.getLogger("workers.attempt").setLevel(logging.INFO)  # which tells the trace
     catalogue = chosen(await describe(sources(modules)), [name])
-    description = catalogue.workloads[name]
+    description = catalogue.answering[name]
     given, local = _params(description, params, files)
     stop = Stop()
     execution, bar = Execution(catalogue, warm=0), ProgressBar(sys.stderr)

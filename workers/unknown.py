@@ -1,0 +1,111 @@
+"""Tasks that no worker has known how to run for a day: they fail, and say what was missing, instead of waiting for ever."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from app.catalogue import BUILT_IN, Catalogue
+from app.db import NOW, Database
+from app.errors import Unavailable
+from app.tasks.model import Claim, Ending
+from app.tasks.moves import Moves
+from app.tasks.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+LOOKS: Final = 24  # in the time that a workload may be unknown, so that one that comes and goes is seen
+PIECE: Final = 100  # tasks at once
+
+
+class _Kind(NamedTuple):
+    workload: str
+    lane: str
+
+
+class UnknownWorkloads:
+    """Fails the tasks of workloads that no worker has offered for as long as `after`.
+
+    Every worker counts for itself, from its own first look: after an outage of all of them, a plug-in that comes back late has its whole time again.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: UUID,
+        db: Database,
+        catalogue: Catalogue,
+        moves: Moves,
+        outbox: Outbox,
+        after: timedelta,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._worker_id = worker_id
+        self._db = db
+        self._catalogue = catalogue
+        self._moves = moves
+        self._outbox = outbox
+        self._after = after
+        self._clock = clock
+        self._unknown_since: dict[_Kind, float] = {}
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except Unavailable as error:
+                log.debug("no look for unknown workloads: %s", error)
+            await asyncio.sleep(self._after.total_seconds() / LOOKS)
+
+    async def look(self) -> int:
+        """Fail what has waited long enough; returns how many tasks."""
+        offered = {name for worker in await self._catalogue.workers() for name in worker.workloads}
+        now = self._clock()
+        unknown = {kind: version for kind, version in (await self._waiting()).items() if kind.workload not in offered}
+        self._unknown_since = {kind: self._unknown_since.get(kind, now) for kind in unknown}
+        failed = 0
+        for kind, since in self._unknown_since.items():
+            if now - since >= self._after.total_seconds():
+                failed += await self._fail(kind, unknown[kind])
+        return failed
+
+    async def _waiting(self) -> dict[_Kind, int]:
+        """What is due, with the newest version of it."""
+        sql = f"SELECT workload, lane, max(version) AS version FROM tasks WHERE state = 'queued' AND run_at <= {NOW} GROUP BY workload, lane"
+        return {_Kind(row["workload"], row["lane"]): row["version"] for row in await self._db.fetch_all(sql)}
+
+    async def _fail(self, kind: _Kind, version: int) -> int:
+        error = orjson.dumps(await self._error(kind.workload)).decode()
+        failed = 0
+        while claims := await self._moves.claim(self._worker_id, kind.lane, {kind.workload: version}, PIECE):
+            self._outbox.committed(claim.event for claim in claims)
+            events = await self._moves.finish([_failed(claim, error) for claim in claims])
+            self._outbox.committed(event for event in events if event is not None)
+            failed += len(claims)
+        log.warning("%d tasks of %s failed: no worker has known it for %s", failed, kind.workload, self._after)
+        return failed
+
+    async def _error(self, workload: str) -> dict[str, str]:
+        known = await self._catalogue.get(workload)
+        module = known.source.partition(":")[0] if known and known.source != BUILT_IN else None
+        plug_in = f"the plug-in {module}" if module else "the plug-in that brings it"
+        return {
+            "kind": "error",
+            "message": f"No worker has known the workload {workload} for {_said(self._after)}.",
+            "hint": f"Ask an administrator to install {plug_in} where a worker runs. Then start the task again.",
+        }
+
+
+def _failed(claim: Claim, error: str) -> Ending:
+    return Ending(id=claim.id, attempt=claim.attempt, token=claim.token, verdict="failed", error=error)
+
+
+def _said(time: timedelta) -> str:
+    hours = time.total_seconds() / 3600
+    return f"{hours:g} hour{'' if hours == 1 else 's'}"
