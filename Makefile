@@ -20,26 +20,22 @@ help: ## List these commands
 run: $(INSTALLED) ## Start Taskline on http://127.0.0.1:8000 (PORT=9000 changes the port); data in .data
 	@exec $(BIN)/taskline dev
 
-# Much of what the tests do is wait for processes to start, to die and to be missed: three at a time keep two cores busy. What the rows
-# of the fault matrix measure is time, so they have a core each.
-PYTEST := $(BIN)/pytest --dist loadfile
-FAULTS := $(PYTEST) --numprocesses 2 tests/faults
+# A core each: most of what the tests do is start processes, and time is what the rows of the fault matrix measure.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile
 
 test: check ## Run every check and test, on real servers and a real browser
 	@echo "Servers and browser for the tests"
 	@$(BIN)/python -m tests.servers install
 	@echo "Tests"
-	@$(PYTEST) --numprocesses 3 --ignore tests/faults
-	@echo "Faults"
-	@$(FAULTS)
+	@$(PYTEST)
 
 faults: $(INSTALLED_DEV) ## Break every part in turn and prove that nothing is lost (FAULTS_REPORT=file keeps the recovery times)
 	@$(BIN)/python -m tests.servers install
-	@$(FAULTS)
+	@$(PYTEST) tests/faults
 
 faults-slow: $(INSTALLED_DEV) ## The same with the timing of a usual installation, instead of a quick one
 	@$(BIN)/python -m tests.servers install
-	@FAULTS_PACE=default $(FAULTS)
+	@FAULTS_PACE=default $(PYTEST) tests/faults
 
 soak: $(INSTALLED_DEV) ## Random faults under load for MINUTES (10), then the ledger; SEED=… plays the same faults again
 	@$(BIN)/python -m tests.servers install

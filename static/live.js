@@ -139,6 +139,8 @@ export class Live {
     clearTimeout(this.#watch);
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    // To close one that is still connecting would be told as an error.
+    if (socket?.readyState === 0) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 }

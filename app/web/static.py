@@ -21,7 +21,7 @@ _TYPES: Final = {
     ".csv": "text/csv",
 }
 _SQUEEZED: Final = {".js", ".css", ".svg", ".txt", ".csv"}
-_COMMENT_LINE: Final = re.compile(rb"(?m)^[ \t]*//.*$")
+_MARGIN: Final = re.compile(rb"(?m)^[ \t]*(//.*)?")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -95,8 +95,8 @@ def _read(path: Path) -> Asset:
     body = path.read_bytes()
     suffix = PurePosixPath(path.name).suffix
     if suffix == ".js":
-        # Comments are for those who read the source; the lines stay, so that positions in errors hold.
-        body = _COMMENT_LINE.sub(b"", body)
+        # Comments and indentation are for those who read the source; the lines stay, so that errors name the right ones.
+        body = _MARGIN.sub(b"", body)
     squeezed = gzip.compress(body, 9, mtime=0) if suffix in _SQUEEZED else None
     media_type = _TYPES.get(suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return Asset(body, squeezed, media_type)
