@@ -13,6 +13,7 @@ from app.version import VERSION
 from app.web.errors import HANDLERS
 from app.web.middleware import Edge
 from app.web.openapi import openapi
+from app.web.readers import Readers
 from app.web.routes import routes
 from app.web.sockets import Sockets
 from app.web.static import Static
@@ -26,7 +27,7 @@ def create_app(resources: Resources) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with app.state.sockets.watching(), app.state.monitor.watching():
+        async with app.state.sockets.watching(), app.state.monitor.watching(), app.state.readers.watching():
             yield
 
     app = Starlette(
@@ -40,6 +41,7 @@ def create_app(resources: Resources) -> Starlette:
     app.state.monitor = Monitor(
         {"database": resources.db.ping, "queue": resources.queue.ping, "events": resources.fanout.check}
     )
+    app.state.readers = Readers(resources.fanout)
     app.state.static = static
     app.state.templates = open_templates(assets.templates_dir(), static, version=VERSION)
     app.state.openapi = openapi()

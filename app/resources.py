@@ -17,18 +17,21 @@ from app.db import Database, PostgresDatabase, SqliteDatabase, open_database
 from app.events.fanout import Fanout
 from app.events.hub import Hub
 from app.migrate import check
+from app.notifications.store import Notifications
 from app.queues import TaskQueue, open_queue
 from app.schedules.commands import Schedules
 from app.schedules.store import ScheduleStore
 from app.settings import Settings
 from app.tasks.chains import Chains
 from app.tasks.commands import Tasks
+from app.tasks.line import Lines
 from app.tasks.log import TaskLog
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
 from app.tasks.postgresql import PostgresMoves
 from app.tasks.quota import Quota
+from app.tasks.run_times import RunTimes
 from app.tasks.sqlite import SqliteMoves
 from app.tasks.store import TaskStore
 from app.tasks.waits import Waits
@@ -57,6 +60,7 @@ class Resources:
     catalogue: Catalogue
     artifacts: ArtifactStore
     files: Files
+    notifications: Notifications
     accounts: Accounts
     limits: Limits
     sessions: Sessions
@@ -111,13 +115,14 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             )
 
         chains = Chains(db)
+        quota = Quota(store, most=settings.limit_waiting)
         tasks = Tasks(
             moves=moves,
             store=store,
             chains=chains,
             catalogue=catalogue,
             params=ParamsChecker(files),
-            quota=Quota(store, most=settings.limit_waiting),
+            quota=quota,
             outbox=outbox,
             artifacts=artifacts,
             room=files.room,
@@ -139,10 +144,13 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             chains=chains,
             schedules=Schedules(schedule_store, tasks),
             schedule_store=schedule_store,
-            waits=Waits(store, catalogue, outbox),
+            waits=Waits(
+                store=store, catalogue=catalogue, outbox=outbox, quota=quota, lines=Lines(db), run_times=RunTimes(db)
+            ),
             catalogue=catalogue,
             artifacts=artifacts,
             files=files,
+            notifications=Notifications(db),
             accounts=Accounts(db, Passwords(), limits),
             limits=limits,
             sessions=Sessions(db, secret_key, on_revoked=signal_revoked),

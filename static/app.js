@@ -1,7 +1,6 @@
 // Begins everything: the store from what the page holds, the websocket, what follows them.
 
 import "./clocks.js";
-import "./log.js";
 import "./upload.js";
 import { connection } from "./connection.js";
 import { localise } from "./fill.js";
@@ -18,14 +17,16 @@ const { dataset } = document.documentElement;
 
 localise(document);
 plain();
-if (dataset.user) signedIn();
+// What the page knows, for what only some pages load.
+export const store = dataset.user ? signedIn() : null;
 
 function signedIn() {
   const store = new Store();
   const rows = [...document.querySelectorAll("[data-card]")]
     .map((node) => ({ card: JSON.parse(node.dataset.card), wait: JSON.parse(node.dataset.wait ?? "null") }))
     .filter(({ card }) => card.id);
-  store.dispatch({ type: "page", seq: dataset.seq === undefined ? null : Number(dataset.seq), epoch: dataset.epoch ?? null, rows });
+  const read = JSON.parse(document.querySelector("[data-bell]").dataset.reading ?? "null");
+  store.dispatch({ type: "page", seq: dataset.seq === undefined ? null : Number(dataset.seq), epoch: dataset.epoch ?? null, rows, read });
   const live = new Live(store, () => location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`));
   startForm();
   home(store);
@@ -35,4 +36,8 @@ function signedIn() {
   cancels(store);
   waits(store);
   live.connect();
+  const notify = () => localStorage.getItem("taskline.notify") === dataset.user && import("./notify.js").then((own) => own.notify(store));
+  notify();
+  addEventListener("storage", notify); // another tab has switched them on
+  return store;
 }

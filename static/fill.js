@@ -1,6 +1,6 @@
 // Fills the markup that the server made: text, icons, clocks. `data-x` names the slots; nothing here parses HTML.
 
-import { ago, clock, instant, lead, line, look, percent, rest, took } from "./format.js";
+import { ago, clock, instant, lead, line, look, percent, took } from "./format.js";
 
 export const slot = (root, name) => root.querySelector(`[data-x="${name}"]`);
 
@@ -30,7 +30,7 @@ export function named(row, card) {
 
 const reason = (wait) => (wait?.reason === "line" ? "Starts when a worker is free" : wait?.message || "");
 
-export function fillActive(row, card, wait, now = new Date()) {
+export function fillActive(row, card, wait) {
   const bar = slot(row, "bar");
   const waiting = card.state === "queued";
   bar.classList.toggle("waiting", waiting);
@@ -40,8 +40,6 @@ export function fillActive(row, card, wait, now = new Date()) {
   put(row, "lead", lead(card, wait));
   put(row, "message", waiting ? reason(wait) : card.progress.message || "");
   put(row, "kind", waiting ? "waiting" : "elapsed");
-  const left = rest(card, now, wait);
-  put(row, "rest", left && `, ${left}`);
   slot(row, "clock").setAttribute("since", (waiting ? card.created_at : card.started_at) ?? "");
   const button = row.querySelector("[data-cancel] button");
   if (button) button.disabled = Boolean(card.cancel_requested_at);

@@ -60,6 +60,8 @@ export function ordinal(position) {
   return `${position}${end}`;
 }
 
+export const capped = (count) => (count < 100 ? `${count}` : "99+");
+
 export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 // One line that says what came of a task.
@@ -77,15 +79,6 @@ export function lead(card, wait) {
   const { word } = look(card);
   if (card.state === "queued") return wait?.position ? `${ordinal(wait.position)} in line` : word;
   return card.state !== "running" || card.cancel_requested_at || percent(card) === null ? word : `${percent(card)}%`;
-}
-
-// How long it will still take, where that can be guessed.
-export function rest(card, now, wait) {
-  if (card.state === "queued") return wait?.estimate_s == null ? "" : `starts in ${about(wait.estimate_s)}`;
-  const { fraction } = card.progress;
-  const ran = (now - new Date(card.started_at)) / 1000;
-  if (card.state !== "running" || !fraction || fraction < 0.05 || fraction >= 1 || ran < 5) return "";
-  return `${about((ran * (1 - fraction)) / fraction)} left`;
 }
 
 export const took = (card) =>

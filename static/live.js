@@ -72,7 +72,7 @@ export class Live {
     const { seq, epoch } = this.#store.state;
     const url = new URL("/ws", location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    url.search = new URLSearchParams(seq === null ? { status: 1 } : { status: 1, after: seq, epoch });
+    url.search = new URLSearchParams({ status: 1, read: 1, ...(seq === null ? {} : { after: seq, epoch }) });
     const socket = new WebSocket(url, "taskline.v1");
     this.#socket = socket;
     this.#began = Date.now();

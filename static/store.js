@@ -13,8 +13,11 @@ export const EMPTY = Object.freeze({
   caughtUp: null, // events up to this seq had happened before the connection (again) stood
   news: [], // events of this step that people should hear of: {type, seq, task, missed}
   away: 0, // tasks that ended while the connection was down
+  read: { seq: 0, head: 0, unread: 0, muted: [] }, // read up to `seq`; `unread` ends from there to `head`; of muted workloads none counts
+  ends: [], // the unread ends after `head`, by their seq
 });
 
+const MOST_COUNTED = 100; // unread ends; more are said as 99+
 const MOST_TASKS = 500; // cards kept; the oldest ended ones go first
 
 export function reduce(state, action) {
@@ -25,6 +28,7 @@ export function reduce(state, action) {
         ...next,
         epoch: action.epoch,
         seq: action.seq,
+        read: action.read ?? state.read,
         tasks: keyed(action.rows.map(({ card }) => card)),
         waits: Object.fromEntries(action.rows.filter(({ wait }) => wait).map(({ card, wait }) => [card.id, wait])),
       };
@@ -58,8 +62,12 @@ function frame(state, message) {
       };
     case "status":
       return { ...state, down: message.down };
+    case "read":
+      // Of two the later has no smaller number in it: they may overtake each other.
+      if (message.seq < state.read.seq || message.head < state.read.head) return state;
+      return { ...state, read: message, ends: state.ends.filter((seq) => seq > message.head) };
     case "reset":
-      return { ...state, resets: state.resets + 1, epoch: message.epoch, seq: message.seq, caughtUp: message.seq, tasks: keyed(message.tasks), waits: {} };
+      return { ...state, resets: state.resets + 1, epoch: message.epoch, seq: message.seq, caughtUp: message.seq, tasks: keyed(message.tasks), waits: {}, read: { ...EMPTY.read, muted: state.read.muted }, ends: [] };
     case "task.progress": {
       const card = state.tasks[message.task_id];
       // Progress of an earlier attempt, or after the end, comes late and says nothing.
@@ -89,6 +97,7 @@ function event(state, { type, seq, task }) {
     waits,
     news: gone && type !== "task.deleted" ? [] : [{ type, seq, task, missed }],
     away: state.away + (missed && ends ? 1 : 0),
+    ends: ends && seq > state.read.head && !muted(state, task) ? [...state.ends, seq].slice(-MOST_COUNTED) : state.ends,
   };
 }
 
@@ -111,6 +120,8 @@ function trimmed(tasks) {
 // Ids are UUIDv7: their order is the order of submission.
 const newestFirst = (a, b) => (a.id < b.id ? 1 : -1);
 export const active = (state) => Object.values(state.tasks).filter((card) => !ended(card)).sort(newestFirst);
+export const muted = (state, { workload }) => state.read.muted.includes(workload);
+export const unread = ({ read, ends }) => read.unread + ends.length;
 export const finished = (state) => Object.values(state.tasks).filter(ended).sort(newestFirst);
 
 export class Store {

@@ -1,11 +1,6 @@
 // What the page asks the server for by itself: to cancel, and why tasks wait.
 
-import { active } from "./store.js";
 import { toasts } from "./toasts.js";
-
-const EVERY = 5000; // ms between looks at why tasks wait
-const SOON = 300; // ms after a task came into the line
-const MOST = 5; // tasks looked at
 
 const ask = (path, method = "GET") => fetch(`/api/v1/tasks/${path}`, { method, headers: { accept: "application/json" } }).catch(() => null);
 
@@ -25,16 +20,14 @@ export function cancels(store) {
   });
 }
 
-// The place in line is no event: others' tasks move it. Asked for while somebody looks.
+// What a task waits for and how long it takes is told by a module that a page with nothing in progress does not load.
 export function waits(store) {
-  const look = async () => {
-    if (document.hidden || store.state.conn !== "up") return;
-    const waiting = active(store.state).filter(({ id, state }) => state === "queued" && document.querySelector(`[data-task="${id}"] task-clock`));
-    for (const { id } of waiting.slice(-MOST)) {
-      const answer = await ask(id);
-      if (answer?.ok) store.dispatch({ type: "wait", id, wait: (await answer.json()).wait });
-    }
-  };
-  setInterval(look, EVERY);
-  store.subscribe(({ news }) => news.some(({ type }) => type === "task.queued" || type === "task.retrying") && setTimeout(look, SOON));
+  let loading;
+  store.subscribe(() => {
+    if (loading || !document.querySelector("task-clock")) return;
+    loading = import("./estimates.js").then(
+      (module) => module.follow(store, ask),
+      () => (loading = null),
+    );
+  });
 }

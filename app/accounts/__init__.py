@@ -2,8 +2,18 @@
 
 from app.accounts.accounts import Accounts, WrongCredentials
 from app.accounts.limits import Limits
-from app.accounts.model import Identity, Revoked, User
+from app.accounts.model import Identity, OpenSession, Revoked, User
 from app.accounts.passwords import Passwords
 from app.accounts.sessions import Sessions
 
-__all__ = ["Accounts", "Identity", "Limits", "Passwords", "Revoked", "Sessions", "User", "WrongCredentials"]
+__all__ = [
+    "Accounts",
+    "Identity",
+    "Limits",
+    "OpenSession",
+    "Passwords",
+    "Revoked",
+    "Sessions",
+    "User",
+    "WrongCredentials",
+]

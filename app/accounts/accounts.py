@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from app.accounts.limits import Limits
-from app.accounts.model import USERNAME, USERNAME_RULE, User, normal_username, username_key
+from app.accounts.model import USERNAME, USERNAME_RULE, Identity, Revoked, User, normal_username, username_key
 from app.accounts.passwords import Passwords
 from app.accounts.store import AccountStore
 from app.db import Database
 from app.errors import Invalid, TooMany, Unauthenticated
 
 log = logging.getLogger(__name__)
+
+NOT_CURRENT = "This is not your current password."
 
 
 class WrongCredentials(Unauthenticated):
@@ -60,24 +63,52 @@ class Accounts:
 
         Raises `TooMany`, `Unavailable`, `WrongCredentials` (the same, and as late, whichever of the two is wrong).
         """
-        key = username_key(username)
+        known, right = await self._prove(username_key(username), password, address)
+        if known is None or not right:
+            # The name is not logged: people type passwords into the wrong field.
+            log.warning("sign-in refused: %s from %s", f"user {known.id}" if known else "unknown name", address)
+            raise WrongCredentials(fields={"password": WrongCredentials.__doc__ or ""})
+        if self._passwords.outdated(known.password_hash):
+            stronger = await self._passwords.hash(password)
+            if not await self._store.replace_hash(known.id, old=known.password_hash, new=stronger):
+                return await self.sign_in(username, password, address=address)  # another was quicker: look again
+            known = replace(known, password_hash=stronger)
+        log.info("sign-in: user %d from %s", known.id, address)
+        return known
+
+    async def change_password(self, who: Identity, current: str, new: str, *, address: str | None = None) -> Revoked:
+        """Another password; the user's sessions but this one have ended, which `Sessions.tell` makes known.
+
+        Raises `Invalid` with `current` and `new` among its fields, `TooMany`, `Unavailable`.
+        """
+        known, right = await self._prove(username_key(who.username), current, address)
+        if known is None or not right:
+            log.warning("change of password refused: user %d from %s", who.user_id, address)
+        problems = {
+            "current": None if known and right else NOT_CURRENT,
+            "new": self._passwords.problem(new) or ("Choose another than the current one." if current == new else None),
+        }
+        fields = {field: problem for field, problem in problems.items() if problem}
+        if known is None or fields:
+            raise Invalid("The password was not changed.", fields=fields)
+        ended = await self._store.change_password(
+            known.id, old=known.password_hash, new=await self._passwords.hash(new), keep=who.session
+        )
+        if ended is None:
+            return await self.change_password(who, current, new, address=address)  # another was quicker: look again
+        log.info("change of password: user %d from %s, %d sessions ended", known.id, address, len(ended))
+        return Revoked(known.id, ended)
+
+    async def _prove(self, key: str, password: str, address: str | None) -> tuple[User | None, bool]:
+        """The user of that name key, if any, and whether the password is theirs; as late where there is none. Raises `TooMany`."""
         if address is not None:
             try:
                 await self._limits.sign_in(address, key[:64])
             except TooMany:
                 log.warning("sign-in refused: too many tries from %s", address)
                 raise
-        known = await self._store.credentials(key)
+        known = await self._store.user_named(key)
         right = await self._passwords.verify(known.password_hash if known else None, password)
-        if known is None or not right:
-            # The name is not logged: people type passwords into the wrong field.
-            log.warning("sign-in refused: %s from %s", f"user {known.user.id}" if known else "unknown name", address)
-            raise WrongCredentials(fields={"password": WrongCredentials.__doc__ or ""})
-        if address is not None:
+        if right and address is not None:
             await self._limits.signed_in(address, key[:64])
-        if self._passwords.outdated(known.password_hash):
-            await self._store.replace_hash(
-                known.user.id, old=known.password_hash, new=await self._passwords.hash(password)
-            )
-        log.info("sign-in: user %d from %s", known.user.id, address)
-        return known.user
+        return known, right

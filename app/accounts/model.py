@@ -1,8 +1,9 @@
 """Who uses the service: a user, and the identity that a session proves. Pure."""
 
+import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 USERNAME = re.compile(r"[\w.-]{3,32}")
@@ -11,12 +12,16 @@ USERNAME_RULE = "Take 3 to 32 letters, digits, dots, hyphens or underscores."
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `username` is shown as it was chosen; names that differ only in case or width are the same name."""
+    """An account. `username` is shown as it was chosen; names that differ only in case or width are the same name.
+
+    `password_hash` is what was proven: a session starts only while it still holds.
+    """
 
     id: int
     username: str
     role: str
     created_at: datetime
+    password_hash: str = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,28 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its user sees it. `name` tells it from the user's others and opens nothing; `own`: it is the one that asks."""
+
+    name: str
+    user_agent: str
+    address: str
+    started_at: datetime
+    seen_at: datetime
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Revoked:
     """Sessions of one user that have just ended: what every process must forget, and whose sockets must close."""
 
     user_id: int
     sessions: tuple[bytes, ...]
+
+
+def session_name(token_hash: bytes) -> str:
+    """What a form calls a session: a hash of the hash, so that not even the latter leaves the service."""
+    return hashlib.sha256(b"session name" + token_hash).hexdigest()[:16]
 
 
 def normal_username(text: str) -> str:

@@ -15,10 +15,10 @@ from functools import lru_cache
 
 from itsdangerous import BadSignature, Signer
 
-from app.accounts.model import Identity, Revoked, User
+from app.accounts.model import Identity, OpenSession, Revoked, User, session_name
 from app.accounts.store import AccountStore
 from app.db import Database
-from app.errors import Unavailable
+from app.errors import Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +64,23 @@ class Sessions:
         self._hash_of = lru_cache(maxsize=KNOWN)(self._unsign)
 
     async def start(self, user: User, *, user_agent: str, address: str) -> str:
-        """A new session; returns the value of its cookie, which nobody can have again."""
+        """A new session; returns the value of its cookie, which nobody can have again.
+
+        Raises `Unauthenticated` where the user's password has changed since it was proven.
+        """
         token = secrets.token_urlsafe(TOKEN_BYTES).encode()
         now = self._clock()
-        await self._store.add_session(
+        started = await self._store.add_session(
             _hash(token),
-            user.id,
+            user,
             now=now,
             expires_at=now + ABSOLUTE,
             unused_since=now - IDLE,
             user_agent=user_agent[:200],
             address=address,
         )
+        if not started:
+            raise Unauthenticated
         return self._signer.sign(token).decode()
 
     async def identify(self, cookie: str) -> Identity | None:
@@ -100,21 +105,38 @@ class Sessions:
         now = self._clock()
         return set(sessions) - await self._store.alive(sessions, now=now, unused_since=now - IDLE)
 
+    async def open_of(self, who: Identity, *, most: int) -> list[OpenSession]:
+        """The sessions of this user: the own one first, then the last used ones; at most so many. Raises `Unavailable`."""
+        now = self._clock()
+        return await self._store.open_sessions(
+            who.user_id, own=who.session, now=now, unused_since=now - IDLE, most=most
+        )
+
+    async def end_named(self, who: Identity, name: str) -> None:
+        """End the session of the same user that has this name. None is no error: it may just have ended."""
+        for token_hash in await self._store.session_hashes(who.user_id):
+            if session_name(token_hash) == name:
+                await self.end(token_hash)
+
     async def end(self, token_hash: bytes) -> None:
         """Log out: this session ends everywhere."""
         user_id = await self._store.remove_session(token_hash)
         self.forget(token_hash)
         if user_id is not None:
-            await self._on_revoked(Revoked(user_id, (token_hash,)))
+            await self.tell(Revoked(user_id, (token_hash,)))
 
     async def end_all(self, user_id: int, *, keep: bytes | None = None) -> int:
         """End every session of the user but `keep`; returns how many ended."""
         ended = await self._store.remove_sessions(user_id, keep=keep)
-        for token_hash in ended:
-            self.forget(token_hash)
-        if ended:
-            await self._on_revoked(Revoked(user_id, ended))
+        await self.tell(Revoked(user_id, ended))
         return len(ended)
+
+    async def tell(self, revoked: Revoked) -> None:
+        """Make it known that these sessions have ended in the database."""
+        for token_hash in revoked.sessions:
+            self.forget(token_hash)
+        if revoked.sessions:
+            await self._on_revoked(revoked)
 
     async def prune(self) -> int:
         """Forget sessions that have expired; returns how many. Raises `Unavailable`."""

@@ -1,22 +1,14 @@
 """Users and sessions in the database."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
-from app.accounts.model import Identity, User
+from app.accounts.model import Identity, OpenSession, User, session_name
 from app.db import Database, Row, moment
 
 AT_ONCE = 500  # session hashes in one statement
 STANDING = "s.expires_at > :now AND s.last_seen_at > :unused_since AND u.disabled_at IS NULL"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """A user with the hash of the password; it never shows the hash."""
-
-    user: User
-    password_hash: str
+USER = "id, username, role, created_at, password_hash"
 
 
 class AccountStore:
@@ -31,7 +23,7 @@ class AccountStore:
             row = await self._db.fetch_one(
                 "INSERT INTO users (username, username_key, password_hash, created_at)"
                 " VALUES (:username, :key, :password_hash, :now)"
-                " ON CONFLICT (username_key) DO NOTHING RETURNING id, username, role, created_at",
+                f" ON CONFLICT (username_key) DO NOTHING RETURNING {USER}",
                 {"username": username, "key": key, "password_hash": password_hash, "now": now},
             )
             if row is None:
@@ -41,21 +33,27 @@ class AccountStore:
             )
         return _user(row)
 
-    async def credentials(self, key: str) -> Credentials | None:
+    async def user_named(self, key: str) -> User | None:
         """The user of that name key. None: nobody, or disabled."""
         row = await self._db.fetch_one(
-            "SELECT id, username, role, created_at, password_hash FROM users"
-            " WHERE username_key = :key AND disabled_at IS NULL",
-            {"key": key},
+            f"SELECT {USER} FROM users WHERE username_key = :key AND disabled_at IS NULL", {"key": key}
         )
-        return Credentials(_user(row), row["password_hash"]) if row else None
+        return _user(row) if row else None
 
-    async def replace_hash(self, user_id: int, *, old: str, new: str) -> None:
-        """A new hash of the same password, unless the password has changed meanwhile."""
-        await self._db.execute(
-            "UPDATE users SET password_hash = :new WHERE id = :user_id AND password_hash = :old",
+    async def replace_hash(self, user_id: int, *, old: str, new: str) -> bool:
+        """Another hash, of the same or another password. False: it was not the old one any more."""
+        row = await self._db.fetch_one(
+            "UPDATE users SET password_hash = :new WHERE id = :user_id AND password_hash = :old RETURNING id",
             {"user_id": user_id, "old": old, "new": new},
         )
+        return row is not None
+
+    async def change_password(self, user_id: int, *, old: str, new: str, keep: bytes) -> tuple[bytes, ...] | None:
+        """Another password; all sessions but `keep` end with the same commit: their hashes. None: it was not the old one any more."""
+        async with self._db.transaction():
+            if not await self.replace_hash(user_id, old=old, new=new):
+                return None
+            return await self.remove_sessions(user_id, keep=keep)
 
     async def remove_expired(self, now: datetime, *, most: int) -> int:
         """Remove sessions that have expired, at most so many; returns how many."""
@@ -66,33 +64,46 @@ class AccountStore:
     async def add_session(
         self,
         token_hash: bytes,
-        user_id: int,
+        user: User,
         *,
         now: datetime,
         expires_at: datetime,
         unused_since: datetime,
         user_agent: str,
         address: str,
-    ) -> None:
-        """A new session. The user's expired ones, and those unused since `unused_since`, go."""
+    ) -> bool:
+        """A new session; the user's expired ones, and those unused since `unused_since`, go.
+
+        False: the password has changed since it was proven, or the user is disabled.
+        """
         async with self._db.transaction():
+            # Holds the row until the commit: a change of the password that comes at the same time either makes this find
+            # nothing, or waits and then ends the new session with the others.
+            held = await self._db.fetch_one(
+                "UPDATE users SET password_hash = password_hash"
+                " WHERE id = :user_id AND password_hash = :password_hash AND disabled_at IS NULL RETURNING id",
+                {"user_id": user.id, "password_hash": user.password_hash},
+            )
+            if held is None:
+                return False
             await self._db.execute(
                 "DELETE FROM sessions"
                 " WHERE user_id = :user_id AND (expires_at <= :now OR last_seen_at <= :unused_since)",
-                {"user_id": user_id, "now": now, "unused_since": unused_since},
+                {"user_id": user.id, "now": now, "unused_since": unused_since},
             )
             await self._db.execute(
                 "INSERT INTO sessions (token_hash, user_id, created_at, last_seen_at, expires_at, user_agent, address)"
                 " VALUES (:token_hash, :user_id, :now, :now, :expires_at, :user_agent, :address)",
                 {
                     "token_hash": token_hash,
-                    "user_id": user_id,
+                    "user_id": user.id,
                     "now": now,
                     "expires_at": expires_at,
                     "user_agent": user_agent,
                     "address": address,
                 },
             )
+        return True
 
     async def session(
         self, token_hash: bytes, *, now: datetime, unused_since: datetime
@@ -130,6 +141,35 @@ class AccountStore:
             standing.update(bytes(row["token_hash"]) for row in rows)
         return standing
 
+    async def open_sessions(
+        self, user_id: int, *, own: bytes, now: datetime, unused_since: datetime, most: int
+    ) -> list[OpenSession]:
+        """The user's standing sessions: `own` first, then the last used ones; at most so many."""
+        rows = await self._db.fetch_all(
+            "SELECT s.token_hash, s.user_agent, s.address, s.created_at, s.last_seen_at"
+            f" FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = :user_id AND {STANDING}"
+            " ORDER BY CASE WHEN s.token_hash = :own THEN 0 ELSE 1 END, s.last_seen_at DESC, s.token_hash LIMIT :most",
+            {"user_id": user_id, "own": own, "now": now, "unused_since": unused_since, "most": most},
+        )
+        return [
+            OpenSession(
+                session_name(bytes(row["token_hash"])),
+                row["user_agent"],
+                row["address"],
+                moment(row["created_at"]),
+                moment(row["last_seen_at"]),
+                bytes(row["token_hash"]) == own,
+            )
+            for row in rows
+        ]
+
+    async def session_hashes(self, user_id: int) -> list[bytes]:
+        """The hashes of all the user's sessions."""
+        rows = await self._db.fetch_all(
+            "SELECT token_hash FROM sessions WHERE user_id = :user_id", {"user_id": user_id}
+        )
+        return [bytes(row["token_hash"]) for row in rows]
+
     async def remove_session(self, token_hash: bytes) -> int | None:
         """End one session; the id of its user. None: there was none."""
         row = await self._db.fetch_one(
@@ -147,4 +187,4 @@ class AccountStore:
 
 
 def _user(row: Row) -> User:
-    return User(row["id"], row["username"], row["role"], moment(row["created_at"]))
+    return User(row["id"], row["username"], row["role"], moment(row["created_at"]), row["password_hash"])

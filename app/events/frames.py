@@ -1,6 +1,7 @@
 """The frames that are about the connection itself, as JSON texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -16,6 +17,11 @@ def welcome_frame(position: Position, user_id: int, username: str) -> str:
 def status_frame(down: Sequence[str]) -> str:
     """Which parts of the service do not answer."""
     return orjson.dumps({"type": "status", "down": down}).decode()
+
+
+def read_frame(reading: Mapping[str, Any]) -> str:
+    """How far the user has read; `reading` is that of `app.notifications`, in JSON."""
+    return orjson.dumps({"type": "read", **reading}).decode()
 
 
 def reset_frame(snapshot: Snapshot) -> str:

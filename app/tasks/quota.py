@@ -21,18 +21,25 @@ class Quota:
         self._most = most
         self._clock = clock
         self._counts: dict[int, tuple[float, int]] = {}
+        self.full = f"You have {most:,} tasks waiting, the most at once."
+        self.remedy = "Cancel some, or wait until some have started."
 
     async def take(self, user_id: int) -> None:
         """Count one more. Raises `TooMany`."""
+        counted_at, waiting = await self._counted(user_id)
+        self._counts[user_id] = counted_at, waiting + 1
+        if waiting >= self._most:
+            raise TooMany(self.full, hint=self.remedy, retry_after=RETRY_AFTER)
+
+    async def is_full(self, user_id: int) -> bool:
+        """Whether one more would be refused. Counts nothing."""
+        self._counts[user_id] = counted = await self._counted(user_id)
+        return counted[1] >= self._most
+
+    async def _counted(self, user_id: int) -> tuple[float, int]:
         counted_at, waiting = self._counts.get(user_id, (float("-inf"), 0))
         if self._clock() - counted_at > (FRESH_FAR if 2 * waiting < self._most else FRESH):
             counted_at, waiting = self._clock(), await self._store.waiting(user_id, self._most)
             if len(self._counts) >= KNOWN:
                 del self._counts[next(iter(self._counts))]
-        self._counts[user_id] = counted_at, waiting + 1
-        if waiting >= self._most:
-            raise TooMany(
-                f"You have {self._most:,} tasks waiting, the most at once.",
-                hint="Cancel some, or wait until some have started.",
-                retry_after=RETRY_AFTER,
-            )
+        return counted_at, waiting

@@ -58,6 +58,15 @@ SENT: Final = {
         ("down",),
         down={"type": "array", "items": {"enum": list(PARTS)}},
     ),
+    "read": _frame(
+        "How far the user has read, at one moment: after the welcome, each reset and at each change, where `read=1` asked for it. Of two, the later has no smaller number",
+        {"const": "read"},
+        ("seq", "head", "unread", "muted"),
+        seq={**_SEQ, "description": "All up to here is read"},
+        head={**_SEQ, "description": "Where the log stood"},
+        unread={**_SEQ, "description": "Ends of tasks between the two; 100 is that many or more"},
+        muted={"type": "array", "items": _TEXT, "description": "Workloads whose ends are not counted"},
+    ),
     "pong": _frame("The answer to a ping", {"const": "pong"}, id={}),
     "echoed": _frame("What was sent, back", {"const": "echo"}, ("data",), data={}),
     "error": _frame("The frame was not understood", {"const": "error"}, ("message",), message=_TEXT),
@@ -91,6 +100,7 @@ def asyncapi() -> dict[str, Any]:
                                 },
                                 "epoch": _EPOCH,
                                 "status": {"const": "1", "description": "Send `status` frames too"},
+                                "read": {"const": "1", "description": "Send `read` frames too"},
                             },
                         }
                     }

@@ -46,7 +46,7 @@ async def start_session(request: Request, response: Response, user: User) -> Non
         cookie,
         max_age=int(ABSOLUTE.total_seconds()),
         path="/",
-        secure=_secure(request),
+        secure=secure(request),
         httponly=True,
         samesite="lax",
     )
@@ -57,7 +57,7 @@ async def end_session(request: Request, response: Response) -> None:
     identity = await identify(request)
     if identity is not None:
         await _sessions(request).end(identity.session)
-    response.delete_cookie(_cookie(request), path="/", secure=_secure(request), httponly=True, samesite="lax")
+    response.delete_cookie(_cookie(request), path="/", secure=secure(request), httponly=True, samesite="lax")
 
 
 def allowed_origin(connection: HTTPConnection) -> bool:
@@ -76,6 +76,11 @@ def address(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
+def secure(connection: HTTPConnection) -> bool:
+    """Whether browsers reach the service by https, so that cookies are for that alone."""
+    return is_secure(connection.scope, _public_url(connection))
+
+
 def local_path(text: str | None) -> str:
     """Where to go after signing in: `text` where it is a path on this site, else the home page."""
     if not text or not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable():
@@ -85,11 +90,7 @@ def local_path(text: str | None) -> str:
 
 def _cookie(connection: HTTPConnection) -> str:
     # The prefix makes browsers refuse one that a sibling domain or plain http has set; they take it on https alone.
-    return "__Host-taskline" if _secure(connection) else "taskline"
-
-
-def _secure(connection: HTTPConnection) -> bool:
-    return is_secure(connection.scope, _public_url(connection))
+    return "__Host-taskline" if secure(connection) else "taskline"
 
 
 def _sessions(connection: HTTPConnection) -> Sessions:

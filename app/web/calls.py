@@ -8,6 +8,7 @@ from app.web import api, stream
 from app.web.call import Call, in_header, in_path, in_query, limit
 from app.web.file_calls import FILE_CALLS
 from app.web.log_calls import LOG_CALLS
+from app.web.notification_calls import NOTIFICATION_CALLS
 from app.web.schedule_calls import SCHEDULE_CALLS
 from app.web.shapes import TEXT, ref
 
@@ -116,6 +117,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
     **LOG_CALLS,
     **FILE_CALLS,
     **SCHEDULE_CALLS,
+    **NOTIFICATION_CALLS,
     "/api/v1/workloads": {
         "get": Call(
             id="listWorkloads",

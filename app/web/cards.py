@@ -5,13 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.tasks.document import card
+from app.tasks.estimates import until_end
 from app.tasks.model import Task
 from app.tasks.states import State
 from app.tasks.waits import Wait
-from app.web.wording import about, duration, length, ordinal
-
-_SOONEST_ESTIMATE: Final = 5.0  # seconds that a task ran before its rest is guessed
-_LEAST_ESTIMATE: Final = 0.05  # fraction done before its rest is guessed
+from app.web.wording import about, duration, length, ordinal, soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,7 @@ LOOKS: Final = {
     State.CANCELLED: Look("Cancelled", "ban", "off"),
 }
 IN_LINE: Final = "Starts when a worker is free"  # beside the place in line
+ENDED: Final = {State.SUCCEEDED: "is ready", State.FAILED: "failed", State.CANCELLED: "was cancelled"}
 CANCELLING: Final = Look("Cancelling", "ban", "warn")
 
 
@@ -55,10 +54,11 @@ class Row:
     created_at: datetime
     seed: dict[str, Any]  # the card, for the script
     wait: dict[str, Any] | None
+    usual: float | None = None  # seconds that its workload takes, where it has a history
 
 
-def row(task: Task, title: str, now: datetime, wait: Wait | None = None) -> Row:
-    """`task` as a row; `title` is its workload's, `wait` says why it has not started."""
+def row(task: Task, title: str, now: datetime, wait: Wait | None = None, usual: float | None = None) -> Row:
+    """`task` as a row; `title` is its workload's, `usual` how many seconds that takes, `wait` says why it has not started."""
     cancelling = task.state == State.RUNNING and task.cancel_requested_at is not None
     fraction = task.progress_fraction
     clock = task.started_at if task.state == State.RUNNING else task.created_at if task.state == State.QUEUED else None
@@ -73,7 +73,7 @@ def row(task: Task, title: str, now: datetime, wait: Wait | None = None) -> Row:
         message=_message(task, wait),
         clock=clock,
         clock_text=duration((now - clock).total_seconds()) if clock else "",
-        rest=_rest(task, now, wait),
+        rest=_rest(task, now, wait, usual),
         line=line(task),
         took=length((task.finished_at - task.started_at).total_seconds())
         if task.finished_at and task.started_at
@@ -82,7 +82,13 @@ def row(task: Task, title: str, now: datetime, wait: Wait | None = None) -> Row:
         created_at=task.created_at,
         seed=card(task),
         wait=wait.document() if wait else None,
+        usual=None if usual is None else round(usual, 1),
     )
+
+
+def headline(task: Task) -> str:
+    """That a task has ended, and how: what a toast says too."""
+    return f"{task.name} {ENDED[task.state]}"
 
 
 def line(task: Task) -> str:
@@ -121,12 +127,13 @@ def _lead(task: Task, cancelling: bool, wait: Wait | None) -> str:
     return LOOKS[task.state].word
 
 
-def _rest(task: Task, now: datetime, wait: Wait | None) -> str:
+def _rest(task: Task, now: datetime, wait: Wait | None, usual: float | None) -> str:
     """How long it will still take, where that can be guessed."""
     if task.state == State.QUEUED and wait and wait.estimate_s is not None:
-        return f"starts in {about(wait.estimate_s)}"
-    if task.state == State.RUNNING and task.started_at and task.progress_fraction:
-        ran = (now - task.started_at).total_seconds()
-        if ran >= _SOONEST_ESTIMATE and _LEAST_ESTIMATE <= task.progress_fraction < 1:
-            return f"{about(ran * (1 - task.progress_fraction) / task.progress_fraction)} left"
-    return ""
+        return f"starts {soon(wait.estimate_s)}"
+    if task.state != State.RUNNING or task.cancel_requested_at or not task.started_at:
+        return ""
+    left = until_end((now - task.started_at).total_seconds(), task.progress_fraction, usual)
+    if left is None:
+        return ""
+    return f"{about(left)} left" if left >= 1 else soon(left)

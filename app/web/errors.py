@@ -63,10 +63,12 @@ async def answer(connection: HTTPConnection, error: Exception) -> Response:
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # The bar of the page says who is signed in, also where no handler has asked.
             await identify(connection)
-        return render(Request(connection.scope), "error.html", problem, status=status, headers=headers)
+        page = render(Request(connection.scope), "error.html", problem, status=status, headers=headers)
+        await page.write()  # here, where a failure is still answered
     except Exception:
         log.exception("the error page itself failed")
         return _problem(problem, headers)
+    return page
 
 
 HANDLERS: Final = {HTTPException: answer, errors.TasklineError: answer}

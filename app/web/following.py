@@ -18,10 +18,10 @@ def asked_position(query: Mapping[str, str]) -> tuple[int | None, str | None]:
     return None if after is None else sequence_number(after), query.get("epoch") or None
 
 
-def sequence_number(text: str) -> int:
+def sequence_number(text: str, field: str = "after") -> int:
     """The number of an event, or 0. Raises `Invalid`."""
     if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_SEQ):
-        raise Invalid(fields={"after": "takes the seq of the last event that was seen, or 0"})
+        raise Invalid(fields={field: "takes the seq of the last event that was seen, or 0"})
     return int(text)
 
 

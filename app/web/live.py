@@ -3,20 +3,24 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.accounts import Identity, Sessions
+from app.backoff import until_available
 from app.errors import Forbidden
 from app.events.follower import Follower
-from app.events.frames import status_frame
+from app.events.frames import read_frame, status_frame
+from app.events.model import Frame
+from app.notifications.model import Reading
 from app.ops.monitor import Monitor
 from app.resources import Resources
 from app.web import auth
 from app.web.following import asked_position, may_go_on, text_of
+from app.web.readers import Readers
 from app.web.sockets import Sockets
 
 PROTOCOL: Final = "taskline.v1"
@@ -33,6 +37,7 @@ FRAMES_A_SECOND: Final = 20.0  # from a client, on average
 FRAMES_AT_ONCE: Final = 60.0
 SEND_WITHIN: Final = 10.0  # seconds for the client to take a frame
 CLOSE_WITHIN: Final = 20.0  # seconds for the client to take the closing frame
+DELETED: Final = '{"type":"task.deleted"'  # how the frame begins that takes what was to be read away
 NOT_UNDERSTOOD: Final = '{"type":"error","message":"Send {\\"type\\": \\"ping\\"} or {\\"type\\": \\"echo\\", \\"data\\": …}, or nothing at all."}'
 
 
@@ -46,12 +51,16 @@ async def live(websocket: WebSocket) -> None:
     resources: Resources = websocket.app.state.resources
     sockets: Sockets = websocket.app.state.sockets
     monitor: Monitor = websocket.app.state.monitor
+    readers: Readers = websocket.app.state.readers
     with contextlib.ExitStack() as stack:
         follower = stack.enter_context(resources.hub.follow(identity.user_id, after, epoch))
         socket = Socket(websocket, follower, identity, resources.sessions)
         if websocket.query_params.get("status") == "1":
             stack.enter_context(monitor.telling(socket.say_status))
             socket.status = lambda: monitor.down
+        if websocket.query_params.get("read") == "1":
+            stack.enter_context(readers.telling(identity.user_id, socket.say_read))
+            socket.reading = lambda: resources.notifications.reading(identity.user_id)
         if not stack.enter_context(sockets.add(identity, socket.end_session)):
             socket.end(TOO_MANY)
         await socket.serve()
@@ -70,9 +79,12 @@ class Socket:
         "_identity",
         "_saying",
         "_sessions",
+        "_telling",
+        "_unsaid",
         "_websocket",
         "_welcomed",
         "_why",
+        "reading",
         "status",
     )
 
@@ -80,11 +92,14 @@ class Socket:
         self.status: Callable[[], Sequence[str]] | None = (
             None  # which parts are down, for a client that asked to hear of it
         )
+        self.reading: Callable[[], Awaitable[Reading]] | None = None  # how far its person has read, likewise
         self._websocket = websocket
         self._follower = follower
         self._identity = identity
         self._sessions = sessions
         self._saying: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._unsaid = False
         # Not an Event: that takes 0.8 KiB, of each of thousands of sockets.
         self._welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._why: int | None = RESTARTING  # closing code; None once the client has left
@@ -103,6 +118,8 @@ class Socket:
                 if not self._welcomed.done():
                     self._welcomed.set_result(None)
                     self.say_status()
+                if not isinstance(item, Frame) or item.text.startswith(DELETED):
+                    self.say_read()
             await self._close()
         except asyncio.CancelledError:
             # The server stops, and this client does not even take the closing frame.
@@ -110,8 +127,9 @@ class Socket:
                 raise
         finally:
             receiving.cancel()
-            if self._saying is not None:
-                self._saying.cancel()
+            for task in (self._saying, self._telling):
+                if task is not None:
+                    task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await receiving
 
@@ -125,6 +143,19 @@ class Socket:
         while said != status() and not self._follower.ended:  # it may change while the client takes its time
             said = status()
             await self._send(status_frame(said))
+
+    def say_read(self) -> None:
+        """Send how far the person has read, once welcomed; what changes meanwhile, once more."""
+        if self.reading is None or not self._welcomed.done():
+            return
+        self._unsaid = True
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._say_read(self.reading))
+
+    async def _say_read(self, reading: Callable[[], Awaitable[Reading]]) -> None:
+        while self._unsaid and not self._follower.ended:
+            self._unsaid = False
+            await self._send(read_frame((await until_available(reading)).document()))
 
     def end(self, why: int | None) -> None:
         """Close with this code, unless it is closing already; None: the client has left."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.catalogue import Workload
 from app.errors import NotFound
 from app.tasks.model import Task, TaskFilter
 from app.tasks.states import State
@@ -37,23 +38,23 @@ async def home_page(request: Request, form: start.StartForm | None = None, *, st
     parts = resources(request)
     workloads = await parts.catalogue.all()
     alive = bool(await parts.catalogue.workers())
-    if form is None and (earlier := request.query_params.get("again")):
-        task = await parts.store.get(user.user_id, _id(earlier))
-        workload = await parts.catalogue.get(task.workload)
-        names = await start.file_names(parts.files, user.user_id, workload.schema, task.params) if workload else {}
-        form = start.again(workloads, task, names, alive=alive)
+    if form is None:
+        form = await _form(request, user.user_id, workloads)
     seen = await parts.store.home(user.user_id)
     titles = {one.name: one.title for one in workloads}
     now = datetime.now(UTC)
     waiting = [task for task in seen.active if task.state is State.QUEUED][-MOST_EXPLAINED:]
     waits = {task.id: await parts.waits.explain(task) for task in waiting}
+    usual = await parts.waits.usual()
     values = {
         "position": seen,
-        "form": form or start.fresh(workloads, request.query_params.get("workload"), alive=alive),
+        "form": form,
+        "usual": usual,  # seconds, by workload
         "workers_alive": alive,
         "examples": offered(workloads),
         "active": [
-            row(task, titles.get(task.workload, task.workload), now, waits.get(task.id)) for task in seen.active
+            row(task, titles.get(task.workload, task.workload), now, waits.get(task.id), usual.get(task.workload))
+            for task in seen.active
         ],
         "finished": [row(task, titles.get(task.workload, task.workload), now) for task in _by_end(seen.finished)],
         "counts": _counts(seen.active),
@@ -109,6 +110,19 @@ def blank_row() -> Row:
         id="", name="", workload="", state="", look=LOOKS[State.QUEUED], percent=None, lead="", message="", clock=None, clock_text="", rest="", line="",
         took="", ended_at=None, created_at=datetime.now(UTC), seed={}, wait=None,
     )  # fmt: skip
+
+
+async def _form(request: Request, user_id: int, workloads: list[Workload]) -> start.StartForm:
+    """The form that the address asks for: a new task, or an earlier one again."""
+    parts = resources(request)
+    expect = await start.expectations(parts.waits, user_id, workloads)
+    earlier = request.query_params.get("again")
+    if not earlier:
+        return start.fresh(workloads, request.query_params.get("workload"), expect)
+    task = await parts.store.get(user_id, _id(earlier))
+    workload = await parts.catalogue.get(task.workload)
+    names = await start.file_names(parts.files, user_id, workload.schema, task.params) if workload else {}
+    return start.again(workloads, task, names, expect)
 
 
 def _id(text: str) -> UUID:

@@ -14,14 +14,17 @@ from app.artifacts.files import File, Files
 from app.catalogue import Workload
 from app.errors import NotFound
 from app.tasks.model import Task
+from app.tasks.store import MOST_AHEAD
+from app.tasks.waits import Wait, Waits
 from app.web import forms
 from app.web.files_api import store
 from app.web.multipart import FormStream, is_multipart
 from app.web.timing import FIELDS, Timing
+from app.web.wording import soon, usual
 
 MOST_FILES: Final = 10
 MOST_FIELDS: Final = 1_000
-_NEVER_RAN: Final = "No worker is running: it starts as soon as one is."
+_IN_LINE: Final = ("line", "broker_down")  # reasons with a place in line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class StartForm:
     workload: Workload | None
     fields: list[forms.Field]
     blank: Mapping[str, list[forms.Field]]  # the fields of each workload, for the script that swaps them
-    expect: str
+    expect: Mapping[str, str]  # how long each workload takes and what it would wait for now, in words
     key: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     name: str = ""
     name_error: str = ""
@@ -85,7 +88,24 @@ async def receive(request: Request, user_id: int, files: Files) -> Sent:
     )
 
 
-def fresh(choices: list[Workload], chosen: str | None, *, alive: bool) -> StartForm:
+async def expectations(waits: Waits, user_id: int, choices: list[Workload]) -> dict[str, str]:
+    """What to expect of each workload, were it started now."""
+    takes = await waits.usual()
+    found = await waits.expected(user_id, choices)
+    return {name: expectation(wait, takes.get(name)) for name, wait in found.items()}
+
+
+def expectation(wait: Wait, takes: float | None) -> str:
+    """Usually takes 12 s. 3 in line before it: starts in about 40 s."""
+    said = [] if takes is None else [f"Usually takes {usual(takes)}."]
+    if wait.reason in _IN_LINE:
+        said.append(_place(wait.position, wait.estimate_s))
+    if wait.reason != "line":
+        said.append(wait.message)
+    return " ".join(said)
+
+
+def fresh(choices: list[Workload], chosen: str | None, expect: Mapping[str, str]) -> StartForm:
     """The form for a new task; `chosen` is a workload's name."""
     workload = _pick(choices, chosen)
     blank = {one.name: forms.fields(one.schema) for one in choices}
@@ -94,11 +114,11 @@ def fresh(choices: list[Workload], chosen: str | None, *, alive: bool) -> StartF
         workload=workload,
         fields=blank[workload.name] if workload else [],
         blank=blank,
-        expect=_expect(alive),
+        expect=expect,
     )
 
 
-def again(choices: list[Workload], task: Task, file_names: Mapping[str, str], *, alive: bool) -> StartForm:
+def again(choices: list[Workload], task: Task, file_names: Mapping[str, str], expect: Mapping[str, str]) -> StartForm:
     """The form filled in with an earlier task's input. Raises `NotFound` where its workload is gone."""
     workload = next((one for one in choices if one.name == task.workload), None)
     if workload is None:
@@ -112,7 +132,7 @@ def again(choices: list[Workload], task: Task, file_names: Mapping[str, str], *,
         workload=workload,
         fields=filled,
         blank={},
-        expect=_expect(alive),
+        expect=expect,
         name=name,
         retry_of=str(task.id),
     )
@@ -124,8 +144,7 @@ def refused(
     problem: str,
     errors: Mapping[str, str],
     file_names: Mapping[str, str],
-    *,
-    alive: bool,
+    expect: Mapping[str, str],
 ) -> StartForm:
     """The form as it was sent, with what is wrong: beside its field, or on top where it has none."""
     workload = _pick(choices, sent.workload)
@@ -137,7 +156,7 @@ def refused(
         workload=workload,
         fields=filled,
         blank={one.name: forms.fields(one.schema) for one in choices},
-        expect=_expect(alive),
+        expect=expect,
         name=sent.name,
         name_error=errors.get("name", ""),
         problem=others or problem,
@@ -180,5 +199,9 @@ def _pick(choices: list[Workload], name: str | None) -> Workload | None:
     return next((one for one in choices if one.name == name), choices[0] if choices else None)
 
 
-def _expect(alive: bool) -> str:
-    return "Starts as soon as a worker is free." if alive else _NEVER_RAN
+def _place(position: int | None, estimate: float | None) -> str:
+    if position is None:
+        return f"At least {MOST_AHEAD:,} in line before it."
+    if position == 1:
+        return f"Next in line: starts {'when a worker is free' if estimate is None else soon(estimate)}."
+    return f"{position - 1:,} in line before it" + ("." if estimate is None else f": starts {soon(estimate)}.")

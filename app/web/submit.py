@@ -88,9 +88,9 @@ async def _again(request: Request, user_id: int, sent: start.Sent, error: Refuse
     workload = await parts.catalogue.get(sent.workload)
     texts = {name.removeprefix(forms.PREFIX): values[-1] for name, values in sent.texts.items()}
     names = await start.file_names(parts.files, user_id, workload.schema, texts) if workload else {}
-    alive = bool(await parts.catalogue.workers())
     problem = "" if error.fields else " ".join(filter(None, (error.detail, error.hint)))
-    form = start.refused(workloads, sent, problem, error.fields, names, alive=alive)
+    expect = await start.expectations(parts.waits, user_id, workloads)
+    form = start.refused(workloads, sent, problem, error.fields, names, expect)
     return await home_page(request, form, status=next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS))
 
 

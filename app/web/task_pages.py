@@ -63,6 +63,7 @@ async def task(request: Request) -> Response:
     names = await file_names(parts.files, user.user_id, workload.schema, found.params) if workload else {}
     frames = await parts.log.of_task(user.user_id, found.id)
     wait = await parts.waits.explain(found)
+    usual = (await parts.waits.usual()).get(found.workload)
     now = datetime.now(UTC)
     gone = expired(found, parts.files.kept)
     waited, ran = _spent(found)
@@ -72,7 +73,7 @@ async def task(request: Request) -> Response:
     values = {
         "position": position,
         "task": found,
-        "row": row(found, workload.title if workload else found.workload, now, wait),
+        "row": row(found, workload.title if workload else found.workload, now, wait, usual),
         "wait": wait,
         "terminal": found.state.terminal,
         "cause": CAUSES.get(str((found.error or {}).get("kind")), "It failed."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,13 +10,17 @@ import jinja2
 import orjson
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse
 from starlette.templating import Jinja2Templates
+from starlette.types import Receive, Scope, Send
 
+from app.errors import Unavailable
+from app.notifications.model import Reading
 from app.ops.parts import PARTS
 from app.web import wording
 from app.web.cards import initials
 from app.web.static import Static
+from app.web.theme import theme_of
 from app.web.timing import OFTEN, WHEN
 
 SPRITE: Final = "vendor/lucide-2026.11/icons.svg"
@@ -42,6 +47,7 @@ def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templ
     environment.filters.update(
         about=wording.about,
         ago=lambda then: wording.ago(then, datetime.now(UTC)),
+        capped=wording.capped,
         duration=wording.duration,
         initials=initials,
         instant=wording.instant,
@@ -62,15 +68,56 @@ def render(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-) -> Response:
+) -> "Page":
     """The page `name` as an answer."""
-    templates: Jinja2Templates = request.app.state.templates
-    return templates.TemplateResponse(request, name, dict(values), status_code=status, headers=headers)
+    return Page(request, name, values, status, headers)
+
+
+class Page(HTMLResponse):
+    """Written when it is sent. How much is unread is read last: what happens after the page's position comes over the websocket, and must not count twice."""
+
+    def __init__(
+        self, request: Request, name: str, values: Mapping[str, Any], status: int, headers: Mapping[str, str] | None
+    ) -> None:
+        super().__init__(status_code=status, headers=headers)
+        del self.headers["content-length"]
+        self._request = request
+        self._name = name
+        self._values = values
+
+    async def write(self) -> None:
+        """Make the body now."""
+        templates: Jinja2Templates = self._request.app.state.templates
+        values = {"reading": await self._reading(), **self._values}
+        self.body = bytes(templates.TemplateResponse(self._request, self._name, values).body)
+        self.headers["content-length"] = str(len(self.body))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, written."""
+        if not self.body:
+            await self.write()
+        await super().__call__(scope, receive, send)
+
+    async def _reading(self) -> Reading | None:
+        """How far the person has read, for the bell in the bar. None: nobody is signed in, or the database is not to be asked."""
+        identity = getattr(self._request.state, "identity", None)
+        state = self._request.app.state
+        if identity is None or self.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or "database" in state.monitor.down:
+            return None
+        try:
+            found: Reading = await state.resources.notifications.reading(identity.user_id)
+        except Unavailable:
+            return None
+        return found
 
 
 def _every_page(request: Request) -> dict[str, Any]:
     """What the frame of a page needs. `identity` is None where nobody is signed in."""
-    return {"identity": getattr(request.state, "identity", None), "path": request.url.path}
+    return {
+        "identity": getattr(request.state, "identity", None),
+        "path": request.url.path,
+        "theme": theme_of(request),
+    }
 
 
 def _pretty(value: object) -> str:

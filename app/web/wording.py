@@ -1,6 +1,6 @@
 """How numbers, times and sizes read on a page. `static/format.js` says the same in the browser; a browser test holds the two together."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 _UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -32,6 +32,20 @@ def about(seconds: float) -> str:
     return f"about {round(seconds / 3600)} h"
 
 
+def soon(seconds: float) -> str:
+    """When something starts, said roughly: "any moment now", "in a few seconds", "in about 4 min"."""
+    return f"in {about(seconds)}" if seconds >= 1 else "any moment now"
+
+
+def usual(seconds: float) -> str:
+    """How long something takes as a rule: "less than a second", "12 s", "4 min", "2 h"."""
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 100:
+        return f"{round(seconds)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"
+
+
 def ago(then: datetime, now: datetime) -> str:
     """How long ago: just now, 26 min ago, 3 h ago, yesterday, 2 days ago; after a week the date."""
     seconds = max(0.0, (now - then).total_seconds())
@@ -47,7 +61,7 @@ def ago(then: datetime, now: datetime) -> str:
     return day(then)
 
 
-def day(moment: datetime) -> str:
+def day(moment: date) -> str:
     """24 Nov 2026"""
     return f"{moment.day} {moment:%b %Y}"
 
@@ -98,6 +112,11 @@ def ordinal(position: int) -> str:
     if position % 100 in (11, 12, 13):
         return f"{position}th"
     return str(position) + {1: "st", 2: "nd", 3: "rd"}.get(position % 10, "th")
+
+
+def capped(count: int) -> str:
+    """The number on a badge: 3, 99+"""
+    return str(count) if count < 100 else "99+"
 
 
 def plural(count: int, noun: str) -> str:

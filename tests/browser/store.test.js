@@ -17,7 +17,7 @@ function equal(got, wanted) {
 }
 
 export async function run(store) {
-  const { EMPTY, Store, active, finished, reduce } = store;
+  const { EMPTY, Store, active, finished, reduce, unread } = store;
   const after = (...actions) => actions.reduce(reduce, EMPTY);
   const tests = {
     "a page gives the position, the cards and why they wait"() {
@@ -74,6 +74,36 @@ export async function run(store) {
       const state = after(page([{ card: card("running"), wait: null }], 90), frame({ type: "reset", epoch: "e2", seq: 3, tasks: [card("succeeded", { id: NEXT })] }));
       equal([state.epoch, state.seq, Object.keys(state.tasks), state.waits], ["e2", 3, [NEXT], {}]);
       equal(reduce(state, event("task.queued", 4, "queued")).seq, 4);
+    },
+    "unread is what the page said, and each end after that, once"() {
+      const read = { seq: 2, head: 7, unread: 3, muted: ["noise"] };
+      const state = after({ ...page([], 5), read }, event("task.succeeded", 6, "succeeded"));
+      equal(unread(state), 3); // the page has counted it
+      const steps = [event("task.queued", 8, "queued", { id: NEXT }), event("task.failed", 9, "failed", { id: NEXT }), event("task.succeeded", 10, "succeeded", { workload: "noise" })];
+      equal(unread(steps.reduce(reduce, state)), 4);
+      equal(unread([...steps, ...steps].reduce(reduce, state)), 4);
+    },
+    "what was read elsewhere is read here, whatever overtakes it"() {
+      const state = after(page(), event("task.succeeded", 3, "succeeded"), event("task.failed", 6, "failed", { id: NEXT }));
+      equal(unread(state), 2);
+      const read = (seq, head, count, muted = []) => frame({ type: "read", seq, head, unread: count, muted });
+      const marked = reduce(state, read(3, 5, 0)); // said before the second end was
+      equal([unread(marked), marked.seq, marked.news], [1, 6, []]);
+      equal(unread(reduce(marked, read(0, 5, 1))), 1);
+      equal(unread(reduce(marked, read(3, 4, 9))), 1);
+      const early = reduce(marked, read(3, 9, 2)); // has counted an end that has yet to come
+      equal(unread(reduce(early, event("task.succeeded", 9, "succeeded"))), 2);
+      equal(unread(reduce(early, read(3, 9, 0, ["countdown"]))), 0);
+    },
+    "a reset forgets how far somebody has read, until it is told anew"() {
+      const state = after({ ...page([], 90), read: { seq: 80, head: 90, unread: 4, muted: [] } }, event("task.failed", 91, "failed"), frame({ type: "reset", epoch: "e2", seq: 3, tasks: [] }));
+      equal(unread(state), 0);
+      equal(unread(reduce(state, frame({ type: "read", seq: 1, head: 3, unread: 1, muted: [] }))), 1);
+    },
+    "no more unread ends are kept than are counted"() {
+      let state = after(page());
+      for (let at = 1; at <= 300; at += 1) state = reduce(state, event("task.succeeded", at, "succeeded"));
+      equal([state.ends.length, state.ends.at(-1)], [100, 300]);
     },
     "a deleted task goes, and its emptied events with it"() {
       const state = after(page([{ card: card("failed"), wait: null }], 5), frame({ type: "task.deleted", seq: 6, task: { id: MINE } }));

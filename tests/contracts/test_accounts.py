@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import migrate
-from app.accounts import Accounts, Limits, Passwords, Revoked, Sessions, User, WrongCredentials
+from app.accounts import Accounts, Identity, Limits, Passwords, Revoked, Sessions, User, WrongCredentials
 from app.accounts.limits import WRONG_PASSWORDS
 from app.db import Database, moment, open_database
-from app.errors import Invalid, TooMany
+from app.errors import Invalid, TooMany, Unauthenticated
 
 PASSWORD = "a long walk at night"
+ANOTHER = "a short swim at noon"
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
@@ -78,10 +79,14 @@ async def start(sessions: Sessions, user: User) -> str:
     return await sessions.start(user, user_agent="A browser", address=HERE)
 
 
-async def session_of(sessions: Sessions, cookie: str) -> bytes:
+async def identity_of(sessions: Sessions, cookie: str) -> Identity:
     identity = await sessions.identify(cookie)
     assert identity is not None
-    return identity.session
+    return identity
+
+
+async def session_of(sessions: Sessions, cookie: str) -> bytes:
+    return (await identity_of(sessions, cookie)).session
 
 
 class TestSigningUp:
@@ -148,6 +153,19 @@ class TestSigningIn:
         for _ in range(2):
             assert await accounts.sign_in("Ada", PASSWORD) == user
             assert "m=19456,t=2,p=1" in await db.fetch_val("SELECT password_hash FROM users")
+
+    async def test_of_several_at_once_each_may_start_a_session(
+        self, db: Database, passwords: Passwords, sessions: Sessions
+    ) -> None:
+        limits = Limits(sign_ups="3/minute", sign_ins="20/minute", requests="1000/minute")
+        await Accounts(db, Passwords(memory_kib=8 * 1024), limits).sign_up("Ada", PASSWORD)
+        accounts = Accounts(db, passwords, limits)
+
+        async def enter() -> str:
+            return await start(sessions, await accounts.sign_in("Ada", PASSWORD))
+
+        for cookie in await asyncio.gather(*(enter() for _ in range(3))):
+            assert await sessions.identify(cookie) is not None
 
     async def test_guessing_stops_and_the_owner_elsewhere_gets_in(self, accounts: Accounts, ada: User) -> None:
         async def guess(at: int) -> None:
@@ -319,3 +337,171 @@ class TestSessions:
         await db.execute("UPDATE users SET disabled_at = :now WHERE id = :id", {"now": datetime.now(UTC), "id": ada.id})
         assert await sessions.identify(cookie) is None
         assert await sessions.ended([session]) == {session}
+
+
+class TestChangingThePassword:
+    async def test_the_new_one_is_taken_and_the_old_one_is_not(
+        self, accounts: Accounts, sessions: Sessions, ada: User
+    ) -> None:
+        who = await identity_of(sessions, await start(sessions, ada))
+        await accounts.change_password(who, PASSWORD, ANOTHER, address=HERE)
+        with pytest.raises(WrongCredentials):
+            await accounts.sign_in("ada", PASSWORD)
+        assert await accounts.sign_in("ada", ANOTHER) == ada
+
+    async def test_the_other_sessions_end_and_nobody_elses(
+        self, accounts: Accounts, sessions: Sessions, ada: User, revoked: list[Revoked]
+    ) -> None:
+        grace = await accounts.sign_up("Grace", PASSWORD)
+        own, other, foreign = [await start(sessions, user) for user in (ada, ada, grace)]
+        hashes = [await session_of(sessions, cookie) for cookie in (own, other, foreign)]
+        ended = await accounts.change_password(await identity_of(sessions, own), PASSWORD, ANOTHER)
+        assert ended == Revoked(ada.id, (hashes[1],))
+        assert await sessions.ended(hashes) == {hashes[1]}
+        await sessions.tell(ended)
+        assert revoked == [ended]
+
+    @pytest.mark.parametrize(
+        ("current", "new", "fields"),
+        [
+            ("not her password", ANOTHER, {"current"}),
+            (PASSWORD, "short", {"new"}),
+            (PASSWORD, "password1", {"new"}),
+            (PASSWORD, PASSWORD, {"new"}),
+            ("not her password", "short", {"current", "new"}),
+        ],
+    )
+    async def test_what_is_wrong_is_named_and_nothing_changes(
+        self, accounts: Accounts, sessions: Sessions, ada: User, current: str, new: str, fields: set[str]
+    ) -> None:
+        own, other = [await start(sessions, ada) for _ in range(2)]
+        with pytest.raises(Invalid) as refusal:
+            await accounts.change_password(await identity_of(sessions, own), current, new)
+        assert set(refusal.value.fields) == fields
+        assert await sessions.identify(other) is not None
+        assert await accounts.sign_in("ada", PASSWORD) == ada
+
+    async def test_guesses_count_as_those_of_signing_in_do(
+        self, accounts: Accounts, sessions: Sessions, ada: User
+    ) -> None:
+        who = await identity_of(sessions, await start(sessions, ada))
+        tries = int(WRONG_PASSWORDS.partition("/")[0])
+        for at in range(tries):
+            with pytest.raises(Invalid):
+                await accounts.change_password(who, f"guess number {at}", ANOTHER, address=HERE)
+        with pytest.raises(TooMany):
+            await accounts.change_password(who, PASSWORD, ANOTHER, address=HERE)
+        with pytest.raises(TooMany):
+            await accounts.sign_in("ada", PASSWORD, address=HERE)
+        await accounts.change_password(who, PASSWORD, ANOTHER, address=ELSEWHERE)
+
+    async def test_of_two_at_once_one_is_taken(self, accounts: Accounts, sessions: Sessions, ada: User) -> None:
+        identities = [await identity_of(sessions, await start(sessions, ada)) for _ in range(2)]
+        news = [ANOTHER, "a quiet morning"]
+        answers = await asyncio.gather(
+            *(accounts.change_password(who, PASSWORD, new) for who, new in zip(identities, news, strict=True)),
+            return_exceptions=True,
+        )
+        assert {type(answer) for answer in answers} == {Invalid, Revoked}
+        taken = next(new for new, answer in zip(news, answers, strict=True) if isinstance(answer, Revoked))
+        assert await accounts.sign_in("ada", taken) == ada
+
+    async def test_what_the_old_one_proved_starts_no_session_any_more(
+        self, accounts: Accounts, sessions: Sessions, ada: User
+    ) -> None:
+        own = await start(sessions, ada)
+        proven = await accounts.sign_in("ada", PASSWORD)
+        await accounts.change_password(await identity_of(sessions, own), PASSWORD, ANOTHER)
+        with pytest.raises(Unauthenticated):
+            await start(sessions, proven)
+
+    async def test_nor_does_it_while_the_password_changes(
+        self, accounts: Accounts, sessions: Sessions, ada: User, db: Database
+    ) -> None:
+        who = await identity_of(sessions, await start(sessions, ada))
+
+        async def enter() -> None:
+            await start(sessions, await accounts.sign_in("ada", PASSWORD))
+
+        await asyncio.gather(
+            *(enter() for _ in range(4)),
+            accounts.change_password(who, PASSWORD, ANOTHER),
+            *(enter() for _ in range(4)),
+            return_exceptions=True,
+        )
+        assert [bytes(row["token_hash"]) for row in await db.fetch_all("SELECT token_hash FROM sessions")] == [
+            who.session
+        ]
+
+    async def test_the_log_has_neither_of_them(
+        self, accounts: Accounts, sessions: Sessions, ada: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        who = await identity_of(sessions, await start(sessions, ada))
+        with caplog.at_level(logging.DEBUG, "app"):
+            await accounts.change_password(who, PASSWORD, ANOTHER, address=HERE)
+            with pytest.raises(Invalid):
+                await accounts.change_password(who, "a wrong one", PASSWORD, address=HERE)
+        assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+        for secret in (PASSWORD, ANOTHER, "a wrong one", "argon2"):
+            assert secret not in caplog.text
+        assert "argon2" not in repr(ada)
+
+
+class TestOpenSessions:
+    async def test_the_own_one_comes_first_then_the_last_used(
+        self, accounts: Accounts, sessions: Sessions, ada: User, clock: Clock
+    ) -> None:
+        grace = await accounts.sign_up("Grace", PASSWORD)
+        cookies = []
+        for agent, address in (("own", HERE), ("older", ELSEWHERE), ("newer", ELSEWHERE)):
+            cookies.append(await sessions.start(ada, user_agent=agent, address=address))
+            clock.move(minutes=1)
+        await start(sessions, grace)
+        who = await identity_of(sessions, cookies[0])
+        found = await sessions.open_of(who, most=10)
+        assert [(one.user_agent, one.address, one.own) for one in found] == [
+            ("own", HERE, True),
+            ("newer", ELSEWHERE, False),
+            ("older", ELSEWHERE, False),
+        ]
+        assert found[2].started_at == found[2].seen_at == clock.now - timedelta(minutes=2)
+        assert [one.user_agent for one in await sessions.open_of(who, most=2)] == ["own", "newer"]
+
+    async def test_ended_and_unused_ones_are_not_told(self, sessions: Sessions, ada: User, clock: Clock) -> None:
+        await start(sessions, ada)
+        clock.move(days=14)
+        # Not cleared by the start of another, which comes before it is due.
+        clock.move(seconds=-1)
+        own = await start(sessions, ada)
+        clock.move(seconds=2)
+        assert [one.own for one in await sessions.open_of(await identity_of(sessions, own), most=10)] == [True]
+
+    async def test_a_name_opens_nothing(self, sessions: Sessions, ada: User) -> None:
+        cookie = await start(sessions, ada)
+        who = await identity_of(sessions, cookie)
+        (one,) = await sessions.open_of(who, most=10)
+        assert one.name not in cookie
+        assert one.name not in who.session.hex()
+        assert await sessions.identify(one.name) is None
+
+    async def test_one_ends_by_its_name(self, sessions: Sessions, ada: User, revoked: list[Revoked]) -> None:
+        own, other, third = [await start(sessions, ada) for _ in range(3)]
+        who, ending = await identity_of(sessions, own), await identity_of(sessions, other)
+        name = next(one.name for one in await sessions.open_of(ending, most=10) if one.own)
+        for _ in range(2):  # the second click finds it gone
+            await sessions.end_named(who, name)
+        assert await sessions.identify(other) is None
+        assert await sessions.identify(own) is not None
+        assert await sessions.identify(third) is not None
+        assert revoked == [Revoked(ada.id, (ending.session,))]
+
+    async def test_nobody_ends_anothers(
+        self, accounts: Accounts, sessions: Sessions, ada: User, revoked: list[Revoked]
+    ) -> None:
+        mine = await identity_of(sessions, await start(sessions, ada))
+        thief = await identity_of(sessions, await start(sessions, await accounts.sign_up("Mallory", PASSWORD)))
+        (one,) = await sessions.open_of(mine, most=10)
+        for name in (one.name, mine.session.hex(), ""):
+            await sessions.end_named(thief, name)
+        assert await sessions.ended([mine.session]) == set()
+        assert revoked == []

@@ -71,6 +71,6 @@ def test_every_command_does_what_the_page_says(service: Service, tmp_path: Path)
 def test_it_names_every_call() -> None:
     text = PAGE.read_text()
     for path in CALLS:
-        pattern = re.escape(path).replace(re.escape("{id}"), r"[^/\s]+").replace(re.escape("{name}"), r"[^/\s]+")
+        pattern = re.sub(r"\\\{\w+\\\}", lambda _: r"[^/\s]+", re.escape(path))
         shown = pattern.replace(re.escape("/api/v1/tasks/") + r"[^/\s]+", r"\$(TASK|LATER|TABLE)")
         assert re.search(pattern, text) or re.search(shown, text), path

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import socket as sockets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -81,6 +82,28 @@ async def test_an_ended_session_closes_its_sockets_alone(service: Service, ada: 
         await service.commit(ada)
         assert await seqs(staying, 1) == [1]
     assert (await refusal(service.connect(ada)))[0] == 401
+
+
+@pytest.mark.parametrize("way", ["password", "one", "others"])
+async def test_so_does_the_account_page(service: Service, ada: Person, way: str) -> None:
+    user = await service.resources.accounts.sign_in(ada.username, "a long walk at night")
+    cookie = await service.resources.sessions.start(user, user_agent="phone", address="127.0.0.1")
+    async with service.connect(Person(ada.id, ada.username, cookie)) as ending, service.connect(ada) as staying:
+        await receive(ending)
+        await receive(staying)
+        async with service.client(ada) as client:
+            if way == "password":
+                data = {"current": "a long walk at night", "new": "a short swim at noon"}
+                answer = await client.post("/account/password", data=data)
+            elif way == "one":
+                (action,) = re.findall(r"/account/sessions/[0-9a-f]+/end", (await client.get("/account")).text)
+                answer = await client.post(action)
+            else:
+                answer = await client.post("/account/sessions/end-others")
+            assert answer.status_code == 303
+        assert await close_code(ending) == 4001
+        await service.commit(ada)
+        assert await seqs(staying, 1) == [1]
 
 
 async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:

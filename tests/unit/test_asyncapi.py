@@ -6,6 +6,8 @@ import jsonschema_rs
 import orjson
 import pytest
 
+from app.events.frames import read_frame
+from app.notifications.model import Reading
 from app.tasks.document import progress_frame
 from app.web.asyncapi import SENT, asyncapi
 
@@ -31,6 +33,7 @@ def test_every_reference_leads_somewhere() -> None:
         ("welcome", {"type": "welcome", "epoch": "e", "seq": 3, "user": {"id": 1, "username": "ada"}}),
         ("reset", {"type": "reset", "epoch": "e", "seq": 3, "tasks": []}),
         ("status", {"type": "status", "down": ["database", "events"]}),
+        ("read", orjson.loads(read_frame(Reading(seq=2, head=5, unread=1, muted=("work",)).document()))),
         ("pong", {"type": "pong"}),
         ("echoed", {"type": "echo", "data": [1, None]}),
         ("error", {"type": "error", "message": "?"}),

@@ -55,6 +55,20 @@ def test_nothing_is_guessed_from_too_little(more: dict[str, Any]) -> None:
     assert row(task(State.RUNNING, progress_fraction=0.5, started_at=NOW - timedelta(seconds=2)), "", NOW).rest == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "about 2 min left"),
+        ({"started_at": NOW - timedelta(seconds=150)}, "a few seconds left"),
+        ({"started_at": NOW - timedelta(seconds=400)}, "any moment now"),
+        ({"progress_fraction": 0.5}, "about 1 min left"),  # how far it is tells more than what is usual
+        ({"cancel_requested_at": NOW}, ""),
+    ],
+)
+def test_where_there_is_a_history_it_tells_what_is_left(more: dict[str, Any], said: str) -> None:
+    assert row(task(State.RUNNING, **more), "", NOW, usual=160.0).rest == said
+
+
 def test_a_waiting_task_says_its_place_and_why() -> None:
     shown = row(task(State.QUEUED), "", NOW, Wait("line", "1 in line before this one.", 2, 55.0))
     assert (shown.lead, shown.message, shown.rest, shown.clock_text) == (
@@ -64,6 +78,7 @@ def test_a_waiting_task_says_its_place_and_why() -> None:
         "1:40",
     )
     assert row(task(State.QUEUED), "", NOW).lead == "Waiting"
+    assert row(task(State.QUEUED), "", NOW, Wait("line", "", 1, 0.0), usual=9.0).rest == "starts any moment now"
 
 
 def test_a_task_that_was_asked_to_stop_says_so() -> None:

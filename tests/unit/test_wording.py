@@ -26,6 +26,19 @@ def test_about(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
+    [(0.2, "less than a second"), (12.3, "12 s"), (99, "99 s"), (240, "4 min"), (7200, "2 h")],
+)
+def test_what_is_usual(seconds: float, text: str) -> None:
+    assert wording.usual(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(-3, "any moment now"), (0.9, "any moment now"), (32, "in about 30 s")])
+def test_soon(seconds: float, text: str) -> None:
+    assert wording.soon(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
     [
         (-5, "just now"),
         (44, "just now"),

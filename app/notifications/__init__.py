@@ -1,0 +1,1 @@
+"""What became of somebody's tasks that they have not read yet."""
