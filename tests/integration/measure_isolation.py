@@ -138,20 +138,25 @@ def p95(values: list[float]) -> float:
 
 
 async def beside(ada: User, bob: User, seconds: float) -> None:
-    """Each greedy workload in turn, in rounds with as much quiet time between them to compare with: the machine may have other things to do."""
-    print("| ada's tasks | bob's countdown p50, p95: alone | beside | bob's process p50, p95: alone | beside | ended |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    """Each greedy workload in turn, in rounds with as much quiet time between them: the machine may have other things to do. What is usual is taken from all the quiet times."""
+    usual: dict[str, list[float]] = {}
+    rows: list[tuple[str, dict[str, list[float]], Counter[str]]] = []
     for name, workload, params in GREEDY:
-        alone: dict[str, list[float]] = {}
         during: dict[str, list[float]] = {}
         ends: Counter[str] = Counter()
         for _ in range(ROUNDS):
-            _add(alone, await others(bob, seconds / ROUNDS))
+            _add(usual, await others(bob, seconds / ROUNDS))
             task = asyncio.create_task(greedy(ada, workload, params, seconds / ROUNDS))
             _add(during, await others(bob, 0, task))
             ends += await task
-        cells = [said(took[kind]) for kind in alone for took in (alone, during)]
-        print(f"| {name} | {' | '.join(cells)} | {dict(ends)} |", flush=True)
+        rows.append((name, during, ends))
+    print(
+        "| ada's tasks | bob's countdown: p50, p95 | of the usual p95 | bob's process: p50, p95 | of the usual p95 | ended |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, took, ends in [("none", usual, Counter()), *rows]:
+        cells = [f"{said(took[kind])} | {p95(took[kind]) / p95(usual[kind]):.1f}" for kind in usual]
+        print(f"| {name} | {' | '.join(cells)} | {dict(ends)} |")
 
 
 def _add(all_: dict[str, list[float]], more: Mapping[str, list[float]]) -> None:
