@@ -33,6 +33,11 @@ class Workload:
     source: str  # BUILT_IN, or the module that brings it
     aliases: tuple[str, ...] = ()  # former names
 
+    @property
+    def plug_in(self) -> str | None:
+        """The module that brings it; None where it is built in."""
+        return None if self.source == BUILT_IN else self.source.partition(":")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:

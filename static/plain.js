@@ -1,5 +1,7 @@
 // What helps on every page, with and without a session.
 
+let keys;
+
 export function plain() {
   for (const list of document.querySelectorAll("[data-submit]")) list.addEventListener("change", () => list.form.requestSubmit());
   document.addEventListener("submit", (event) => {
@@ -11,6 +13,8 @@ export function plain() {
   document.addEventListener("keydown", (event) => {
     if (!"/?ghnt".includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
     event.preventDefault();
-    import("./keys.js").then((keys) => keys.pressed(event.key));
+    // One promise: keys that are pressed while it loads keep their order.
+    keys ??= import("./keys.js");
+    keys.then(({ pressed }) => pressed(event.key));
   });
 }

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from app.catalogue import BUILT_IN, Catalogue
+from app.catalogue import Catalogue
 from app.db import NOW, Database
 from app.errors import Unavailable
 from app.tasks.model import Claim, Ending
@@ -93,8 +93,7 @@ class UnknownWorkloads:
 
     async def _error(self, workload: str) -> dict[str, str]:
         known = await self._catalogue.get(workload)
-        module = known.source.partition(":")[0] if known and known.source != BUILT_IN else None
-        plug_in = f"the plug-in {module}" if module else "the plug-in that brings it"
+        plug_in = f"the plug-in {known.plug_in}" if known and known.plug_in else "the plug-in that brings it"
         return {
             "kind": "error",
             "message": f"No worker has known the workload {workload} for {_said(self._after)}.",

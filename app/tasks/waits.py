@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from app.catalogue import BUILT_IN, Catalogue, Worker, Workload
+from app.catalogue import Catalogue, Worker, Workload
 from app.tasks.estimates import until_start
 from app.tasks.line import Lines
 from app.tasks.model import Task
@@ -111,7 +111,7 @@ class Waits:
                 "Start one of the newer release: taskline worker"
             )
         known = await self._catalogue.get(name)
-        module = known.source.partition(":")[0] if known and known.source != BUILT_IN else None
+        module = known.plug_in if known else None
         if module and any(one.source.partition(":")[0] == module for worker in workers for one in worker.left_out):
             return (
                 f"No running worker can run {name}: the plug-in {module} could not be loaded. "

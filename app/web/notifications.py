@@ -10,20 +10,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.catalogue import Workload
-from app.errors import NotFound
 from app.notifications.model import Notice, Reading
+from app.web import marking
 from app.web.api import resources
 from app.web.auth import require
 from app.web.cards import LOOKS, Look, headline, line
 from app.web.following import sequence_number
-from app.web.notifications_api import NO_WORKLOAD
-from app.web.readers import Readers
 from app.web.templating import render
 from app.web.wording import day
 
 PAGE: Final = 50  # notices
 UNREAD: Final = "/notifications"
 ALL: Final = "/notifications?show=all"
+MUTED: Final = "/notifications#muted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,26 +88,22 @@ async def read(request: Request) -> Response:
     """`POST /notifications/read`: all up to `seq` is read; 303 back."""
     user = await require(request)
     sent = await _sent(request, "seq", "show")
-    await resources(request).notifications.mark(user.user_id, sequence_number(sent["seq"], "seq"))
-    return await _changed(request, user.user_id, ALL if sent["show"] == "all" else UNREAD)
+    await marking.mark(request, user.user_id, sequence_number(sent["seq"], "seq"))
+    return RedirectResponse(ALL if sent["show"] == "all" else UNREAD, 303)
 
 
 async def mute(request: Request) -> Response:
     """`POST /notifications/mute`: tell of the ends of `workload` no more; 303 back."""
     user = await require(request)
-    workload = await resources(request).catalogue.get((await _sent(request, "workload"))["workload"])
-    if workload is None:
-        raise NotFound(NO_WORKLOAD)
-    await resources(request).notifications.mute(user.user_id, workload.name)
-    return await _changed(request, user.user_id, f"{UNREAD}#muted")
+    await marking.mute(request, user.user_id, (await _sent(request, "workload"))["workload"])
+    return RedirectResponse(MUTED, 303)
 
 
 async def unmute(request: Request) -> Response:
     """`POST /notifications/unmute`: tell of them again; 303 back."""
     user = await require(request)
-    sent = await _sent(request, "workload")
-    await resources(request).notifications.unmute(user.user_id, sent["workload"])
-    return await _changed(request, user.user_id, f"{UNREAD}#muted")
+    await marking.unmute(request, user.user_id, (await _sent(request, "workload"))["workload"])
+    return RedirectResponse(MUTED, 303)
 
 
 def by_day(notices: Sequence[Notice], titles: Mapping[str, str], today: date) -> list[Day]:
@@ -148,9 +143,3 @@ def _line(notice: Notice, titles: Mapping[str, str]) -> Line:
 async def _sent(request: Request, *names: str) -> dict[str, str]:
     async with request.form(max_files=0, max_fields=10) as form:
         return {name: str(form.get(name) or "") for name in names}
-
-
-async def _changed(request: Request, user_id: int, back: str) -> Response:
-    readers: Readers = request.app.state.readers
-    await readers.changed(user_id)
-    return RedirectResponse(back, 303)

@@ -1,4 +1,4 @@
-"""REST: notifications. A handler parses, calls one command, tells the open pages, answers."""
+"""REST: notifications. A handler parses, calls one command, answers."""
 
 from typing import Annotated, Final
 
@@ -6,20 +6,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import NotFound
 from app.notifications.model import Notice
 from app.tasks.document import card
+from app.web import marking
 from app.web.api import json, limit, resources
 from app.web.auth import require
 from app.web.body import read_json
 from app.web.following import sequence_number
 from app.web.inputs import parsed
-from app.web.readers import Readers
 
 USUALLY_LISTED: Final = 50
 MOST_LISTED: Final = 200
 LARGEST_SEQ: Final = 2**63 - 1
-NO_WORKLOAD: Final = "There is no such workload."
 
 
 class MarkBody(BaseModel):
@@ -47,30 +45,25 @@ async def mark_read(request: Request) -> Response:
     """`POST /notifications/read`."""
     user = await require(request)
     body = parsed(MarkBody, await read_json(request))
-    await resources(request).notifications.mark(user.user_id, body.seq)
+    await marking.mark(request, user.user_id, body.seq)
     return await _reading(request, user.user_id)
 
 
 async def mute(request: Request) -> Response:
     """`PUT /notifications/muted/{workload}`."""
     user = await require(request)
-    workload = await resources(request).catalogue.get(request.path_params["workload"])
-    if workload is None:
-        raise NotFound(NO_WORKLOAD)
-    await resources(request).notifications.mute(user.user_id, workload.name)
+    await marking.mute(request, user.user_id, request.path_params["workload"])
     return await _reading(request, user.user_id)
 
 
 async def unmute(request: Request) -> Response:
     """`DELETE /notifications/muted/{workload}`."""
     user = await require(request)
-    await resources(request).notifications.unmute(user.user_id, request.path_params["workload"])
+    await marking.unmute(request, user.user_id, request.path_params["workload"])
     return await _reading(request, user.user_id)
 
 
 async def _reading(request: Request, user_id: int) -> Response:
-    readers: Readers = request.app.state.readers
-    await readers.changed(user_id)
     return json((await resources(request).notifications.reading(user_id)).document())
 
 

@@ -1,6 +1,7 @@
 """A running service, Chromium, and pages that fail the test when the browser complains."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,18 @@ class People:
             self.complaints.append(f"{message.text} ({message.page.url if message.page else ''})")
 
 
-@pytest.fixture
-async def people(browser: Browser, taskline_server: str) -> AsyncIterator[People]:
-    """People with browsers. The test fails where a browser complained: an error of a script, a violation of the content security policy."""
-    made = People(browser, taskline_server)
+@asynccontextmanager
+async def people_of(browser: Browser, server: str) -> AsyncIterator[People]:
+    """People of a service. Raises where a browser complained: an error of a script, a violation of the content security policy."""
+    made = People(browser, server)
     yield made
     for context in made.contexts:
         await context.close()
     assert made.complaints == []
+
+
+@pytest.fixture
+async def people(browser: Browser, taskline_server: str) -> AsyncIterator[People]:
+    """People with browsers, of the service that the tests share."""
+    async with people_of(browser, taskline_server) as made:
+        yield made

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from app.web import wording
-from tests.browser.conftest import People
+from tests.browser.conftest import People, people_of
 from tests.browser.steps import choose, live, start_countdown
 from tests.browser.taskline import Taskline
 from tests.servers import free_port
@@ -31,11 +31,8 @@ def narrow() -> Iterator[str]:
 
 @pytest.fixture
 async def narrow_people(browser: Browser, narrow: str) -> AsyncIterator[People]:
-    made = People(browser, narrow)
-    yield made
-    for context in made.contexts:
-        await context.close()
-    assert made.complaints == []
+    async with people_of(browser, narrow) as made:
+        yield made
 
 
 async def estimates(page: Page, code: str, *values: Any) -> Any:
