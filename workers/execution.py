@@ -28,8 +28,8 @@ MOST_APART: Final = 32  # processes, at once, of tasks that run in none usually;
 
 
 class Execution:
-    """Runs the workloads of a catalogue. `warm` child processes are kept ready; `environ` is where secrets come from; `usual` is what a task in a process may
-    use where its workload says nothing. One loop.
+    """Runs the workloads of a catalogue. Up to `warm` child processes that have served are kept; `environ` is where secrets come from; `usual` is what
+    a task in a process may use where its workload says nothing. One loop.
     """
 
     def __init__(
@@ -47,10 +47,9 @@ class Execution:
         self._loaded: dict[str, Workload[..., Any]] = {}
         self._places = asyncio.Semaphore(MOST_APART)
 
-    async def open(self) -> None:
-        """Start the warm children, where some workload needs one."""
-        needed = any(one.mode == "process" for one in self._known.values())
-        await self._children.open(warm=needed)
+    def open(self) -> None:
+        """Ready to run. A child process is started in the background where some workload needs one."""
+        self._children.open(spare=any(one.mode == "process" for one in self._known.values()))
 
     async def close(self) -> None:
         """Kill every child and wait until all are gone."""

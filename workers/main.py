@@ -99,8 +99,9 @@ async def work(
         usual = Allowance(
             memory_mib=settings.task_memory_mib, disk_mib=settings.task_disk_mib, processes=settings.task_processes
         )
-        execution = Execution(described, usual=usual)
-        await execution.open()
+        heavy = sum(lane.slots for lane in lanes if lane.name == "heavy")
+        execution = Execution(described, warm=heavy, usual=usual)
+        execution.open()
         stack.push_async_callback(execution.close)
         runtime = Runtime(
             worker=worker,

@@ -356,7 +356,7 @@ class Silent:
 @pytest.fixture(scope="module")
 async def execution() -> AsyncIterator[Execution]:
     execution = Execution(await describe(sources()))
-    await execution.open()
+    execution.open()
     yield execution
     await execution.close()
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from workers.assignment import Assignment, LocalFile, Outcome, Stop
+from workers.child_handle import Child
 from workers.describe import describe
 from workers.execution import Execution
 
@@ -46,7 +47,7 @@ async def execution() -> AsyncIterator[Execution]:
     catalogue = await describe([SAMPLES])
     assert not catalogue.skipped
     execution = Execution(catalogue, environ=ENVIRON)
-    await execution.open()
+    execution.open()
     yield execution
     await execution.close()
 
@@ -279,6 +280,21 @@ async def test_children_are_kept_warm_for_their_own_workload_alone(run: Run) -> 
     assert other.result["value"]["pid"] != first
 
 
+async def test_a_fresh_child_waits_for_what_comes_next(run: Run, execution: Execution) -> None:
+    spare = await spare_of(execution)
+    assert (await run("dies", {"how": "os._exit"})).kind == "crashed"
+    assert (spare.served, spare.usable) == (1, False), "it was ready, and it is gone"
+    assert (await spare_of(execution)).served == 0
+
+
+async def spare_of(execution: Execution) -> Child:
+    children = execution._children
+    if children._starting is not None:
+        await asyncio.wait([children._starting])
+    assert children._spare is not None
+    return children._spare
+
+
 async def test_a_child_knows_declared_secrets_and_no_others(run: Run) -> None:
     outcome = await run("secretive")
     assert outcome.result is not None
@@ -322,7 +338,7 @@ async def test_children_and_theirs_die_with_a_worker_that_is_killed(tmp_path: Pa
 
         async def main():
             execution = Execution(await describe([SAMPLES]))
-            await execution.open()
+            execution.open()
             work = Assignment(task_id=uuid.uuid4(), attempt=1, max_attempts=1, claim=uuid.uuid4(), workload="patient", version=1,
                               params={{"pid_file": {str(pids)!r}}}, files={{}}, folder=Path({str(tmp_path / "attempt")!r}))
             heard = Heard()
