@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.measure_uploads import MIB, measure
 from tests.integration.processes import Service
-from tests.integration.rest import API, Caller, refused
+from tests.integration.rest import API, Caller, refused, until
 from tests.servers import S3
 
 ROOM: Final = 1_000_000  # bytes of a user
@@ -105,6 +105,27 @@ async def test_uploads_at_once_share_the_room(ada: Caller) -> None:
     answers = await asyncio.gather(*(upload(ada, b"x" * 300_000) for _ in range(6)))
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 3
     assert await used(ada) == 900_000
+
+
+async def test_a_chain_hands_on_what_its_first_task_made(ada: Caller) -> None:
+    before = await kept(ada, b"city,people\nOslo,709037\n", "before.csv")
+    after = await kept(ada, b"city,people\nOslo,709037\nBergen,291940\nHamar,32000\n", "after.csv")
+    first = await ada.submit(
+        {
+            "workload": "compare_csv",
+            "params": {"before": before["id"], "after": after["id"], "key": "city"},
+            "then": {"workload": "csv_profile", "params": {"file": {"$artifact": "added-rows.csv"}}},
+        }
+    )
+    assert (await ada.ended(first))["state"] == "succeeded"
+
+    async def following() -> Any:
+        return (await ada.get(f"{first['links']['self']}/chain")).json()["then"]["task_id"]
+
+    await until(following)
+    second = await ada.ended({"id": (task := await following()), "links": {"self": f"{API}/tasks/{task}"}})
+    assert second["state"] == "succeeded", second
+    assert "2 rows" in second["summary"]
 
 
 async def test_a_result_that_does_not_fit_fails_with_the_reason(ada: Caller) -> None:

@@ -94,6 +94,8 @@ class PostgreSQL(Server):
 
     def _command(self) -> tuple[Sequence[str], Mapping[str, str]]:
         options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.data.parent), "-c", "max_connections=200"]
+        # In its folder: a killed server would leave segments of shared memory behind.
+        options += ["-c", "dynamic_shared_memory_type=mmap"]
         return [str(program("postgres")), "-D", str(self.data), *options], {}
 
     def _user(self) -> str:
