@@ -56,7 +56,7 @@ async def test_08_a_process_that_was_frozen_alone_loses_nothing(deployment: Depl
         await asyncio.to_thread(dev.thaw)
         since = time.time()
         await crowd.submit(1)
-        await crowd.settled(deployment.pace.lease)
+        await crowd.settled()
         record(8, "dev", max(map(crowd.heard, crowd.accepted)) - since, deployment.pace.lost_hint)
         rows = (await read(deployment.database_url)).tasks
         assert {rows[task.id].lost for task in tasks} == {0}
