@@ -21,6 +21,8 @@ from app.tasks.store import TaskStore
 log = logging.getLogger(__name__)
 
 MOST: Final = 500  # of what waits, in one look
+ON_AT_ONCE: Final = 0.05  # seconds until the next look, where one has not reached the end of what waits
+MOST_AT_ONCE: Final = 8  # that are brought on: one may have a large file to copy
 BEGINNING: Final = UUID(int=0)
 LATER: Final = timedelta(seconds=10)  # where its owner has too much waiting
 
@@ -38,28 +40,38 @@ class Chainer:
         self._lease = timedelta(seconds=lease)
         self._every = every
         self._after = BEGINNING
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def run(self) -> None:
         """Look until cancelled. A database or a file store that is away puts it off."""
-        while True:
-            try:
-                await self.look()
-            except Unavailable as error:
-                log.debug("what follows is put off: %s", error)
-            await asyncio.sleep(random.uniform(0.5, 1) * self._every)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                try:
+                    await self._look(group)
+                except Unavailable as error:
+                    log.debug("what follows is put off: %s", error)
+                await asyncio.sleep(random.uniform(0.5, 1) * (self._every if self._after == BEGINNING else ON_AT_ONCE))
 
     async def look(self) -> None:
         """Bring a stretch of what waits further: start what can start, close what cannot."""
+        async with asyncio.TaskGroup() as group:
+            await self._look(group)
+
+    async def _look(self, group: asyncio.TaskGroup) -> None:
         ended, following = await self._chains.ended(self._after, MOST)
         self._after = following or BEGINNING
         for one in ended:
-            try:
-                await self._bring_on(one)
-            except Unavailable:
-                raise
-            except Exception:
-                # The others do not wait for one that nobody can start; it is tried again later.
-                log.exception("what follows on task %s could not start", one.task_id)
+            await self._places.acquire()
+            group.create_task(self._bring_on_or_say(one)).add_done_callback(lambda _: self._places.release())
+
+    async def _bring_on_or_say(self, one: Ended) -> None:
+        try:
+            await self._bring_on(one)
+        except Unavailable as error:
+            log.debug("what follows on task %s is put off: %s", one.task_id, error)
+        except Exception:
+            # The others do not wait for one that nobody can start; it is tried again later.
+            log.exception("what follows on task %s could not start", one.task_id)
 
     async def _bring_on(self, one: Ended) -> None:
         if one.state is not State.SUCCEEDED:

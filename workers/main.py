@@ -25,6 +25,7 @@ from workers.description import Catalogue as Described
 from workers.execution import Execution
 from workers.heart import Contact, Rhythm
 from workers.lane import Lane
+from workers.lane_changes import LaneChanges
 from workers.pruner import Pruner
 from workers.reload import Reloader
 from workers.runtime import Runtime
@@ -151,10 +152,13 @@ async def work(
             after=timedelta(hours=settings.unknown_hours),
         )
 
+        lane_changes = LaneChanges(resources.db, _lane_of(described))
+
         def renew(changed: Described) -> None:
             execution.renew(changed)
             for lane in lanes:
                 lane.learn(_able(changed, lane.name))
+            lane_changes.learn(_lane_of(changed))
             runtime.renew(replace(worker, **_offer(changed)))
 
         reloader = Reloader(
@@ -176,6 +180,7 @@ async def work(
             asyncio.create_task(scheduler.run()),
             asyncio.create_task(chainer.run()),
             asyncio.create_task(unknown.run()),
+            asyncio.create_task(lane_changes.run()),
             asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
             *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
         ]
@@ -213,6 +218,10 @@ def _lanes(settings: Settings, described: Described, *, partial: bool) -> list[L
 
 def _able(described: Described, lane: str) -> dict[str, int]:
     return {name: one.version for name, one in described.answering.items() if one.lane == lane}
+
+
+def _lane_of(described: Described) -> dict[str, str]:
+    return {name: one.lane for name, one in described.answering.items()}
 
 
 def _offer(described: Described) -> dict[str, Any]:

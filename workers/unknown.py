@@ -26,10 +26,11 @@ PIECE: Final = 100  # tasks at once
 class _Kind(NamedTuple):
     workload: str
     lane: str
+    version: int
 
 
 class UnknownWorkloads:
-    """Fails the tasks of workloads that no worker has offered for as long as `after`.
+    """Fails the tasks of workloads that no worker has offered, or only in older versions, for as long as `after`.
 
     Every worker counts for itself, from its own first look: after an outage of all of them, a plug-in that comes back late has its whole time again.
     """
@@ -65,38 +66,55 @@ class UnknownWorkloads:
 
     async def look(self) -> int:
         """Fail what has waited long enough; returns how many tasks."""
-        offered = {name for worker in await self._catalogue.workers() for name in worker.workloads}
+        offered: dict[str, int] = {}
+        for worker in await self._catalogue.workers():
+            for name, version in worker.workloads.items():
+                offered[name] = max(version, offered.get(name, version))
         now = self._clock()
-        unknown = {kind: version for kind, version in (await self._waiting()).items() if kind.workload not in offered}
+        unknown = [kind for kind in await self._waiting() if offered.get(kind.workload, -1) < kind.version]
         self._unknown_since = {kind: self._unknown_since.get(kind, now) for kind in unknown}
         failed = 0
         for kind, since in self._unknown_since.items():
             if now - since >= self._after.total_seconds():
-                failed += await self._fail(kind, unknown[kind])
+                failed += await self._fail(kind, offered.get(kind.workload))
         return failed
 
-    async def _waiting(self) -> dict[_Kind, int]:
-        """What is due, with the newest version of it."""
-        sql = f"SELECT workload, lane, max(version) AS version FROM tasks WHERE state = 'queued' AND run_at <= {NOW} GROUP BY workload, lane"
-        return {_Kind(row["workload"], row["lane"]): row["version"] for row in await self._db.fetch_all(sql)}
+    async def _waiting(self) -> list[_Kind]:
+        """What is due."""
+        sql = f"SELECT DISTINCT workload, lane, version FROM tasks WHERE state = 'queued' AND run_at <= {NOW}"
+        return [_Kind(row["workload"], row["lane"], row["version"]) for row in await self._db.fetch_all(sql)]
 
-    async def _fail(self, kind: _Kind, version: int) -> int:
-        error = orjson.dumps(await self._error(kind.workload)).decode()
+    async def _fail(self, kind: _Kind, offered: int | None) -> int:
+        error = orjson.dumps(await self._error(kind, offered)).decode()
+        able = {kind.workload: kind.version}
         failed = 0
-        while claims := await self._moves.claim(self._worker_id, kind.lane, {kind.workload: version}, PIECE):
+        while claims := await self._moves.claim(self._worker_id, kind.lane, able, PIECE, oldest=kind.version):
             self._outbox.committed(claim.event for claim in claims)
             events = await self._moves.finish([_failed(claim, error) for claim in claims])
             self._outbox.committed(event for event in events if event is not None)
             failed += len(claims)
-        log.warning("%d tasks of %s failed: no worker has known it for %s", failed, kind.workload, self._after)
+        if failed:
+            log.warning(
+                "%d tasks of %s failed: no worker has known version %d of it for %s",
+                failed,
+                kind.workload,
+                kind.version,
+                self._after,
+            )
         return failed
 
-    async def _error(self, workload: str) -> dict[str, str]:
-        known = await self._catalogue.get(workload)
+    async def _error(self, kind: _Kind, offered: int | None) -> dict[str, str]:
+        if offered is not None:
+            return {
+                "kind": "error",
+                "message": f"No worker has known version {kind.version} of {kind.workload} for {_said(self._after)}; those that run know version {offered}.",
+                "hint": "Start the task again for the present version, or ask an administrator for workers of the newer release.",
+            }
+        known = await self._catalogue.get(kind.workload)
         plug_in = f"the plug-in {known.plug_in}" if known and known.plug_in else "the plug-in that brings it"
         return {
             "kind": "error",
-            "message": f"No worker has known the workload {workload} for {_said(self._after)}.",
+            "message": f"No worker has known the workload {kind.workload} for {_said(self._after)}.",
             "hint": f"Ask an administrator to install {plug_in} where a worker runs. Then start the task again.",
         }
 

@@ -20,9 +20,16 @@ class Moves(Protocol):
         ...
 
     async def claim(
-        self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
+        self,
+        worker: UUID,
+        lane: str,
+        able: Mapping[str, int],
+        limit: int,
+        *,
+        token: UUID | None = None,
+        oldest: int = 0,
     ) -> Sequence[Claim]:
-        """Take the best due tasks of a lane (to `running`) among the workloads, with the newest version known, in `able`.
+        """Take the best due tasks of a lane (to `running`) among the workloads, with the newest version known, in `able`; none of a version before `oldest`.
 
         They are claimed under `token`, or a new one. After `Unavailable` the claim may stand all the same: `under` tells.
         """

@@ -22,7 +22,7 @@ def _best(due: str) -> str:
     """Some of the tasks that a claim may take, the best first."""
     return f"""
   SELECT priority, rank, id FROM tasks WHERE state = 'queued' AND lane = $2 AND {due} AND cancel_requested_at IS NULL
-    AND workload = ANY($3::text[]) AND version <= ($4::int[])[array_position($3::text[], workload)]
+    AND workload = ANY($3::text[]) AND version BETWEEN $8 AND ($4::int[])[array_position($3::text[], workload)]
   ORDER BY priority DESC, rank, id LIMIT $5 FOR UPDATE SKIP LOCKED"""
 
 
@@ -120,10 +120,18 @@ class PostgresMoves:
         return event_of(rows[0]) if rows else None
 
     async def claim(
-        self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
+        self,
+        worker: UUID,
+        lane: str,
+        able: Mapping[str, int],
+        limit: int,
+        *,
+        token: UUID | None = None,
+        oldest: int = 0,
     ) -> Sequence[Claim]:
         token = token or uuid4()
-        rows = await self._db.hot(CLAIM, worker, lane, list(able), list(able.values()), limit, token, self._lease)
+        names, newest = list(able), list(able.values())
+        rows = await self._db.hot(CLAIM, worker, lane, names, newest, limit, token, self._lease, oldest)
         return [claim_of(row, token, event_of(row)) for row in rows]
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:

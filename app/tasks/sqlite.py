@@ -24,7 +24,7 @@ def _best(due: str) -> str:
     """Some of the tasks that a claim may take, the best first."""
     return f"""
     SELECT priority, rank, id FROM tasks WHERE state = 'queued' AND lane = ?5 AND {due} AND cancel_requested_at IS NULL
-      AND EXISTS (SELECT 1 FROM json_each(?6) able WHERE able.key = workload AND able.value >= version)
+      AND EXISTS (SELECT 1 FROM json_each(?6) able WHERE able.key = workload AND version BETWEEN ?8 AND able.value)
     ORDER BY priority DESC, rank, id LIMIT ?7"""
 
 
@@ -75,21 +75,28 @@ class SqliteMoves:
         self._lease = timedelta(seconds=lease)
 
     async def submit(self, drafts: Sequence[Draft]) -> Sequence[Event | None]:
-        now = _now()
-        made = {event.task_id: event for event in await self._db.at_once(lambda run: submit(run, drafts, now))}
+        events = await self._db.at_once(lambda run: submit(run, drafts, _now()))
+        made = {event.task_id: event for event in events}
         return [made.get(draft.id) for draft in drafts]
 
     async def start(self, draft: Draft, cause: Cause) -> Event | None:
-        now = _now()
-        return await self._db.at_once(lambda run: start(run, draft, cause, now))
+        return await self._db.at_once(lambda run: start(run, draft, cause, _now()))
 
     async def claim(
-        self, worker: UUID, lane: str, able: Mapping[str, int], limit: int, *, token: UUID | None = None
+        self,
+        worker: UUID,
+        lane: str,
+        able: Mapping[str, int],
+        limit: int,
+        *,
+        token: UUID | None = None,
+        oldest: int = 0,
     ) -> Sequence[Claim]:
-        now, token = _now(), token or uuid4()
+        token = token or uuid4()
 
         def write(run: Run) -> tuple[list[Any], list[Event]]:
-            rows = run(CLAIM, token, worker, now, now + self._lease, lane, orjson.dumps(able).decode(), limit)
+            now = _now()
+            rows = run(CLAIM, token, worker, now, now + self._lease, lane, orjson.dumps(able).decode(), limit, oldest)
             return rows, append(run, rows, now, lambda _: "task.started")
 
         rows, started = await self._db.at_once(write)
@@ -98,24 +105,24 @@ class SqliteMoves:
         return [claim_of(row, token, events[UUID(row["id"])]) for row in best]
 
     async def finish(self, endings: Sequence[Ending]) -> Sequence[Event | None]:
-        now = _now()
-        ended = orjson.dumps(
-            [
+        def write(run: Run) -> list[Event]:
+            now = _now()
+            ended = [
                 {
                     **{name: getattr(ending, name) for name in _ENDING},
                     "run_at": text(now + timedelta(seconds=ending.retry_after)),
                 }
                 for ending in endings
             ]
-        ).decode()
-        events = await self._db.at_once(lambda run: append(run, run(FINISH, now, ended), now, _outcome))
+            return append(run, run(FINISH, now, orjson.dumps(ended).decode()), now, _outcome)
+
+        events = await self._db.at_once(write)
         made = {event.task_id: event for event in events}
         return [made.get(ending.id) for ending in endings]
 
     async def cancel(self, user_id: int, task_ids: Sequence[UUID]) -> Sequence[Event]:
-        now = _now()
-
         def write(run: Run) -> list[Event]:
+            now = _now()
             rows = run(CANCEL, now, orjson.dumps(list(task_ids)).decode(), user_id)
             return append(
                 run, rows, now, lambda row: "task.cancelling" if row["state"] == "running" else "task.cancelled"
@@ -124,15 +131,13 @@ class SqliteMoves:
         return await self._db.at_once(write)
 
     async def delete(self, user_id: int, task_id: UUID) -> Event | None:
-        now = _now()
-
         def write(run: Run) -> Event | None:
             sql = "DELETE FROM tasks WHERE id = ? AND user_id = ? AND state IN ('succeeded', 'failed', 'cancelled') RETURNING id, user_id"
             rows = run(sql, task_id, user_id)
             if not rows:
                 return None
             run("UPDATE events SET task = json_object('id', task_id) WHERE task_id = ?", task_id)
-            [deleted] = append(run, rows, now, lambda _: "task.deleted", card="json_object('id', j.value->>'id')")
+            [deleted] = append(run, rows, _now(), lambda _: "task.deleted", card="json_object('id', j.value->>'id')")
             return deleted
 
         return await self._db.at_once(write)
@@ -163,12 +168,14 @@ class SqliteMoves:
     async def reap(
         self, held: Collection[UUID], *, limit: int = 100, ahead: float = 0.0, at: datetime | None = None
     ) -> Sequence[Event]:
-        now = _now()
-        ended = (at or now) + timedelta(seconds=ahead)
         mine = orjson.dumps(list(held)).decode()
-        return await self._db.at_once(
-            lambda run: append(run, run(REAP, now, LOST_ERROR, ended, mine, limit), now, _outcome)
-        )
+
+        def write(run: Run) -> list[Event]:
+            now = _now()
+            ended = (at or now) + timedelta(seconds=ahead)
+            return append(run, run(REAP, now, LOST_ERROR, ended, mine, limit), now, _outcome)
+
+        return await self._db.at_once(write)
 
 
 def _outcome(row: Any) -> str:
@@ -176,4 +183,5 @@ def _outcome(row: Any) -> str:
 
 
 def _now() -> datetime:
+    """For use under the lock: whoever waited for it must not write an older time than whoever had it."""
     return datetime.now(UTC)

@@ -117,6 +117,20 @@ async def test_a_worker_that_was_seen_meanwhile_starts_the_day_again(tasks: Task
     assert "install the plug-in that brings it" in error["hint"]
 
 
+async def test_a_version_that_was_taken_back_fails_and_older_ones_wait_on(tasks: Tasks, day: Day) -> None:
+    user = await tasks.user(next(_users))
+    await day.catalogue.beat(worker(news=2))
+    older = await tasks.submit(user, workload="news", version=2)
+    newer = await tasks.submit(user, workload="news", version=3)
+    assert await day.looks(0, 24) == 1
+    assert (await tasks.store.get(user, older.id)).state == "queued"
+    failed = await tasks.store.get(user, newer.id)
+    assert failed.error
+    assert failed.error["message"] == (
+        "No worker has known version 3 of news for 24 hours; those that run know version 2."
+    )
+
+
 async def test_more_than_one_piece_fails_in_one_look(tasks: Tasks, day: Day) -> None:
     user = await tasks.user(next(_users))
     await day.catalogue.beat(worker(work=1))
