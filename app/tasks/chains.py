@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
 
 from app.db import NOW, Database, Row
 from app.tasks.chain_plans import Plan
-from app.tasks.states import State
+from app.tasks.states import TERMINAL_SQL, State
 
 Outcome = Literal["started", "refused", "dropped"]
-TERMINAL: Final = "('succeeded', 'failed', 'cancelled')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class Chains:
 
     async def ended(self, after: UUID, most: int) -> tuple[list[Ended], UUID | None]:
         """Looks at `most` of what waits, from the task `after` on: which of the tasks have ended, and where to look on; None at the end."""
-        sql = f"""SELECT f.task_id, t.user_id, t.state, CASE WHEN t.state IN {TERMINAL} AND (f.taken_until IS NULL OR f.taken_until < {NOW}) THEN f.plan END AS plan
+        sql = f"""SELECT f.task_id, t.user_id, t.state, CASE WHEN t.state IN {TERMINAL_SQL} AND (f.taken_until IS NULL OR f.taken_until < {NOW}) THEN f.plan END AS plan
         FROM (SELECT task_id, plan, taken_until FROM follow_ups WHERE outcome IS NULL AND task_id > :after ORDER BY task_id LIMIT :most) f
         JOIN tasks t ON t.id = f.task_id ORDER BY f.task_id"""
         rows = await self._db.fetch_all(sql, {"after": after, "most": most})

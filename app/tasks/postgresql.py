@@ -16,6 +16,7 @@ from app.tasks.postgresql_starts import starting, submitting
 from app.tasks.retry import LONGEST, LOST_ERROR, MOST_LOST
 from app.tasks.rows import claim_of
 from app.tasks.run_log import WRITE_POSTGRESQL
+from app.tasks.states import TERMINAL_SQL
 
 
 def _best(due: str) -> str:
@@ -72,7 +73,7 @@ t AS (UPDATE tasks SET state = CASE tasks.state WHEN 'queued' THEN 'cancelled' E
 {events("CASE t.state WHEN 'running' THEN 'task.cancelling' ELSE 'task.cancelled' END")}{RETURN}"""
 
 DELETE: Final = f"""
-WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 AND state IN ('succeeded', 'failed', 'cancelled') RETURNING *),
+WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 AND state IN {TERMINAL_SQL} RETURNING *),
 b AS (UPDATE events SET task = json_build_object('id', t.id)::text FROM t WHERE events.task_id = t.id),
 {events("'task.deleted'", "json_build_object('id', t.id)::text")}{RETURN}"""
 

@@ -18,6 +18,7 @@ from app.tasks.rows import claim_of
 from app.tasks.run_log import WRITE_SQLITE
 from app.tasks.sqlite_events import append, batch, text
 from app.tasks.sqlite_starts import start, submit
+from app.tasks.states import TERMINAL_SQL
 
 
 def _best(due: str) -> str:
@@ -132,7 +133,7 @@ class SqliteMoves:
 
     async def delete(self, user_id: int, task_id: UUID) -> Event | None:
         def write(run: Run) -> Event | None:
-            sql = "DELETE FROM tasks WHERE id = ? AND user_id = ? AND state IN ('succeeded', 'failed', 'cancelled') RETURNING id, user_id"
+            sql = f"DELETE FROM tasks WHERE id = ? AND user_id = ? AND state IN {TERMINAL_SQL} RETURNING id, user_id"
             rows = run(sql, task_id, user_id)
             if not rows:
                 return None

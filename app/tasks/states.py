@@ -27,4 +27,6 @@ MOVES: Final[dict[State, frozenset[State]]] = {
     State.CANCELLED: frozenset(),
 }
 
-FINAL_EVENTS: Final = frozenset({"task.succeeded", "task.failed", "task.cancelled"})
+TERMINAL: Final = tuple(state for state in State if state.terminal)
+TERMINAL_SQL: Final = "({})".format(", ".join(f"'{state}'" for state in TERMINAL))
+FINAL_EVENTS: Final = frozenset(f"task.{state}" for state in TERMINAL)

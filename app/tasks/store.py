@@ -12,6 +12,7 @@ from app.tasks.log import TaskLog
 from app.tasks.model import Page, Task, TaskFilter
 from app.tasks.rows import ALL_COLUMNS, CARD_COLUMNS, task_of
 from app.tasks.run_log import START, Line, read_log
+from app.tasks.states import TERMINAL_SQL
 
 MOST_ACTIVE: Final = 50
 MOST_FINISHED: Final = 20
@@ -70,7 +71,7 @@ class TaskStore:
                 *await self._of(user_id, "state = 'running'", MOST_ACTIVE),
             ]
             active = sorted(active, key=lambda task: task.id, reverse=True)[:MOST_ACTIVE]
-            finished = await self._of(user_id, "state IN ('succeeded', 'failed', 'cancelled')", MOST_FINISHED)
+            finished = await self._of(user_id, f"state IN {TERMINAL_SQL}", MOST_FINISHED)
         return Home(epoch=position.epoch, seq=position.seq, active=active, finished=finished)
 
     async def repeated(self, user_id: int, key: str) -> tuple[UUID, bytes] | None:

@@ -12,7 +12,9 @@ from uuid import UUID
 import asyncpg
 
 _SQLITE: Final = "sqlite:///"
-_TASKS: Final = "SELECT id, user_id, state, attempt, errors, lost, claim, lease_until, finished_at FROM tasks"
+_TASKS: Final = (
+    "SELECT id, user_id, state, attempt, errors, lost, claim, lease_until, finished_at, cancel_requested_at FROM tasks"
+)
 _EVENTS: Final = "SELECT user_id, seq, type, task_id FROM events ORDER BY user_id, seq"
 _STREAMS: Final = "SELECT user_id, seq, floor FROM streams"
 _KEYS: Final = "SELECT user_id, key, task_id FROM idempotency"
@@ -30,6 +32,7 @@ class TaskRow:
     lost: int
     claimed: bool  # has a claim or a lease
     finished: bool
+    unwanted: bool = False  # a cancel was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def _books(tasks: Sequence[Any], events: Sequence[Any], streams: Sequence[Any], 
             row[5],
             (row[6] or row[7]) is not None,
             row[8] is not None,
+            row[9] is not None,
         )
         for row in tasks
     ]

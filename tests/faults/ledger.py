@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from tests.faults.books import Books, EventRow, read
-from tests.faults.crowd import Crowd, Member
+from tests.faults.books import Books, EventRow, TaskRow, read
+from tests.faults.crowd import Accepted, Crowd, Member
 from tests.faults.deployment import Deployment
 from tests.faults.tab import TERMINAL, Tab, is_event
 from tests.integration.people import ENDS
 
 MOST_SHOWN: Final = 10  # crimes of a kind
+HARMLESS: Final = frozenset({"countdown", "held"})  # workloads that fail only where they are told to
+MOST_LOST: Final = 3
 
 # Which events may follow which: the life of a task as its owner hears it.
 AFTER: Final[dict[str, frozenset[str]]] = {
@@ -36,7 +38,7 @@ class Verdict:
     two_terminal: list[str] = field(default_factory=list)  # something after the end, or row and log do not agree on it
     orphans: list[str] = field(default_factory=list)  # processes
     duplicates: list[str] = field(default_factory=list)  # two tasks for one key, or tasks that nobody was told of
-    illegal: list[str] = field(default_factory=list)  # a life that cannot be
+    illegal: list[str] = field(default_factory=list)  # a life that cannot be, or an end that nothing asked for
     resets: list[str] = field(default_factory=list)  # tabs that had to start anew; right only where a row expects it
 
     def check(self, *, resets: bool = False) -> None:
@@ -129,11 +131,20 @@ def _judge_promises(books: Books, member: Member, verdict: Verdict) -> None:
             verdict.foreign.append(f"task {task} of {member.person.name}: belongs to user {row.user_id}")
         elif one.ends and row.state not in TERMINAL:
             verdict.lost.append(f"task {task} of {member.person.name}: is still {row.state}, attempt {row.attempt}")
+        elif row.state in TERMINAL and (wanted := _wanted(one, row)) not in (None, row.state):
+            verdict.illegal.append(f"task {task} of {member.person.name}: {row.state}, and was to be {wanted}")
         for other in {*one.ids, books.keys.get((member.user_id, one.key), task)} - {task}:
             verdict.duplicates.append(f"key {one.key} of {member.person.name}: {task} and {other}")
     for row in books.tasks.values():
         if row.user_id == member.user_id and row.id not in member.accepted:
             verdict.duplicates.append(f"task {row.id} of {member.person.name}: nobody was told of it")
+
+
+def _wanted(one: Accepted, row: TaskRow) -> str | None:
+    """How a task is to end whatever dies, where that is known: work that does nothing wrong succeeds, unless three workers died under it or somebody cancelled it."""
+    if one.body.get("workload") not in HARMLESS or row.unwanted or row.lost >= MOST_LOST:
+        return None
+    return "failed" if one.body["params"].get("fail") else "succeeded"
 
 
 def _judge_tab(books: Books, member: Member, tab: Tab, who: str, verdict: Verdict) -> None:

@@ -214,6 +214,25 @@ def test_orphans_are_told_with_the_rest() -> None:
         Verdict(orphans=["7 python -m workers.child"]).check()
 
 
+@pytest.mark.parametrize(
+    ("params", "row", "illegal"),
+    [
+        ({}, {}, False),
+        ({}, {"state": "failed"}, True),
+        ({}, {"state": "failed", "lost": 3, "attempt": 3}, False),
+        ({}, {"state": "cancelled"}, True),
+        ({}, {"state": "cancelled", "unwanted": True}, False),
+        ({"fail": True}, {"state": "failed"}, False),
+        ({"fail": True}, {}, True),
+    ],
+)
+def test_work_that_does_nothing_wrong_is_to_succeed(params: dict[str, Any], row: dict[str, Any], illegal: bool) -> None:
+    scene = Scene()
+    scene.alter(3, **row)
+    scene.bob.accepted[task_id(3)].body = {"workload": "countdown", "params": params}
+    assert any("was to be" in crime for crime in scene.verdict.illegal) is illegal
+
+
 async def test_the_books_of_sqlite_are_read(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'books.db'}"
     await upgrade(url)
