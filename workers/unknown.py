@@ -16,6 +16,7 @@ from app.errors import Unavailable
 from app.tasks.model import Claim, Ending
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
+from app.tasks.pauses import Pauses
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class _Kind(NamedTuple):
 
 
 class UnknownWorkloads:
-    """Fails the tasks of workloads that no worker has offered for as long as `after`.
+    """Fails the tasks of workloads that no worker has offered for as long as `after`. Those of a paused one wait for whoever paused it.
 
     Every worker counts for itself, from its own first look: after an outage of all of them, a plug-in that comes back late has its whole time again.
     """
@@ -42,6 +43,7 @@ class UnknownWorkloads:
         catalogue: Catalogue,
         moves: Moves,
         outbox: Outbox,
+        pauses: Pauses,
         after: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -50,6 +52,7 @@ class UnknownWorkloads:
         self._catalogue = catalogue
         self._moves = moves
         self._outbox = outbox
+        self._pauses = pauses
         self._after = after
         self._clock = clock
         self._unknown_since: dict[_Kind, float] = {}
@@ -65,9 +68,10 @@ class UnknownWorkloads:
 
     async def look(self) -> int:
         """Fail what has waited long enough; returns how many tasks."""
-        offered = {name for worker in await self._catalogue.workers() for name in worker.workloads}
+        spared = {name for worker in await self._catalogue.workers() for name in worker.workloads}
+        spared.update(await self._pauses.all())
         now = self._clock()
-        unknown = {kind: version for kind, version in (await self._waiting()).items() if kind.workload not in offered}
+        unknown = {kind: version for kind, version in (await self._waiting()).items() if kind.workload not in spared}
         self._unknown_since = {kind: self._unknown_since.get(kind, now) for kind in unknown}
         failed = 0
         for kind, since in self._unknown_since.items():
