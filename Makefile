@@ -9,7 +9,7 @@ export TASKLINE_DATA_DIR ?= .data
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
-.PHONY: help run test faults faults-slow soak check servers requirements clean
+.PHONY: help run test faults faults-slow soak smooth audit screenshots check servers requirements clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -40,6 +40,19 @@ faults-slow: $(INSTALLED_DEV) ## The same with the timing of a usual installatio
 soak: $(INSTALLED_DEV) ## Random faults under load for MINUTES (10), then the ledger; SEED=… plays the same faults again
 	@$(BIN)/python -m tests.servers install
 	@$(BIN)/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+smooth: $(INSTALLED_DEV) ## Measure frames and memory of Home with 200 live tasks, for MINUTES (10), on a machine that does nothing else
+	@$(BIN)/python -m tests.servers install
+	@$(BIN)/python -m tests.browser.measure_frames
+	@$(BIN)/python -m tests.browser.measure_memory $(if $(MINUTES),--minutes $(MINUTES))
+
+audit: $(INSTALLED_DEV) ## Run Lighthouse on the main pages; needs Node and asks the npm registry
+	@$(BIN)/python -m tests.servers install
+	@$(BIN)/python -m tests.browser.audit
+
+screenshots: $(INSTALLED_DEV) ## Take the pictures of README, docs and the welcome page anew
+	@$(BIN)/python -m tests.servers install
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: $(INSTALLED_DEV) ## Run the quick checks only: lint, format, types, import rules
 	@echo "Lint and format"

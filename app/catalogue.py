@@ -62,6 +62,15 @@ class Worker:
     left_out: tuple[LeftOut, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A worker on the list, and for how many seconds it was not seen. One that is not alive has died, or cannot reach the database."""
+
+    worker: Worker
+    seconds: float
+    alive: bool
+
+
 class Catalogue:
     """Reads are kept for two seconds: submits ask for a workload each. A worker that was not seen for `alive` seconds counts as gone."""
 
@@ -85,10 +94,17 @@ class Catalogue:
         """The workers that are alive."""
         read_at, workers = self._workers
         if not workers or self._clock() - read_at > FRESH:  # the first one is seen at once
-            rows = await self._db.fetch_all(f"SELECT workers.*, {NOW} AS now FROM workers")
-            workers = [_worker(row) for row in rows if _unseen_for(row) < self._alive]
+            workers = [one.worker for one in await self.sightings() if one.alive]
             self._workers = self._clock(), workers
         return workers
+
+    async def sightings(self) -> list[Sighting]:
+        """Every worker on the list, as of now: the longest at work first."""
+        rows = await self._db.fetch_all(f"SELECT workers.*, {NOW} AS now FROM workers ORDER BY started_at, id")
+        return [
+            Sighting(_worker(row), unseen.total_seconds(), unseen < self._alive)
+            for row, unseen in ((row, _unseen_for(row)) for row in rows)
+        ]
 
     async def publish(self, workloads: Sequence[Workload]) -> None:
         """Write what this process can run. An older version never replaces a newer one; a former name is not offered beside the present one."""

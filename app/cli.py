@@ -15,6 +15,7 @@ from typing import Final
 import uvloop
 
 from app.errors import TasklineError, Unavailable
+from app.ops import users
 from app.ops.logs import set_up_logs
 from app.settings import Settings, SettingsError
 from app.version import VERSION
@@ -27,6 +28,7 @@ HELP: Final = {
     "serve": "the web process",
     "worker": "a worker process",
     "workload": "write, try and list workloads of your own",
+    "user": "make accounts, and say who operates the service",
     "migrate": "bring the database up to date, and write the catalogue of workloads",
     "restored": "say that the database came from a backup: every page and program that follows events starts anew",
     "doctor": "ask every part whether it works, and say what to do where it does not",
@@ -49,12 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--workloads", metavar="A,B", help="take only these, and leave the others to other workers"
     )
     authoring.add_commands(commands.choices["workload"])
+    users.add_commands(commands.choices["user"])
     said = parser.parse_args(arguments)
     environ = dict(os.environ)
     if getattr(said, "queue_url", None):
         environ["TASKLINE_QUEUE_URL"] = said.queue_url
     try:
-        settings = Settings.from_environment(environ)
+        settings = Settings.from_environment(environ, first_user_operates=said.command == "dev")
         set_up_logs(settings.log_level)
         for sentence in Settings.unknown(environ):
             log.warning(sentence)
@@ -63,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _show(settings)
             case "workload":
                 return authoring.run(said, settings.workloads)
+            case "user":
+                print(uvloop.run(users.run(said, settings)))
+                return 0
             case "worker":
                 running = _worker(
                     settings, [name.strip() for name in (said.workloads or "").split(",") if name.strip()]

@@ -18,10 +18,13 @@ from app.events.fanout import Fanout
 from app.events.hub import Hub
 from app.migrate import check
 from app.notifications.store import Notifications
+from app.ops.failures import Failures
+from app.ops.overview import Overview
 from app.queues import TaskQueue, open_queue
 from app.schedules.commands import Schedules
 from app.schedules.store import ScheduleStore
 from app.settings import Settings
+from app.tasks.bulk import Bulk
 from app.tasks.chains import Chains
 from app.tasks.commands import Tasks
 from app.tasks.line import Lines
@@ -29,9 +32,12 @@ from app.tasks.log import TaskLog
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
 from app.tasks.params import ParamsChecker
+from app.tasks.pauses import TOPIC as PAUSED
+from app.tasks.pauses import Pauses
 from app.tasks.postgresql import PostgresMoves
 from app.tasks.quota import Quota
 from app.tasks.run_times import RunTimes
+from app.tasks.selection import Selections
 from app.tasks.sqlite import SqliteMoves
 from app.tasks.store import TaskStore
 from app.tasks.waits import Waits
@@ -53,7 +59,10 @@ class Resources:
     store: TaskStore
     outbox: Outbox
     tasks: Tasks
+    bulk: Bulk
     waits: Waits
+    pauses: Pauses
+    overview: Overview
     chains: Chains
     schedules: Schedules
     schedule_store: ScheduleStore
@@ -109,12 +118,16 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
         async def signal_cancel(task_id: UUID) -> None:
             await fanout.signal("cancel", {"task": str(task_id)})
 
+        async def signal_paused() -> None:
+            await fanout.signal(PAUSED, {})
+
         async def signal_revoked(revoked: Revoked) -> None:
             await fanout.signal(
                 "session", {"user": revoked.user_id, "sessions": [token_hash.hex() for token_hash in revoked.sessions]}
             )
 
         chains = Chains(db)
+        pauses = Pauses(db, catalogue, signal=signal_paused)
         quota = Quota(store, most=settings.limit_waiting)
         tasks = Tasks(
             moves=moves,
@@ -141,17 +154,26 @@ async def open_resources(settings: Settings, *, secret_key: str = "") -> AsyncIt
             store=store,
             outbox=outbox,
             tasks=tasks,
+            bulk=Bulk(Selections(db, log_of_events), tasks),
             chains=chains,
             schedules=Schedules(schedule_store, tasks),
             schedule_store=schedule_store,
             waits=Waits(
-                store=store, catalogue=catalogue, outbox=outbox, quota=quota, lines=Lines(db), run_times=RunTimes(db)
+                store=store,
+                catalogue=catalogue,
+                outbox=outbox,
+                quota=quota,
+                lines=Lines(db),
+                run_times=RunTimes(db),
+                pauses=pauses,
             ),
+            pauses=pauses,
+            overview=Overview(db, catalogue, pauses, Failures(db, tasks)),
             catalogue=catalogue,
             artifacts=artifacts,
             files=files,
             notifications=Notifications(db),
-            accounts=Accounts(db, Passwords(), limits),
+            accounts=Accounts(db, Passwords(), limits, first_operates=settings.first_user_operates),
             limits=limits,
             sessions=Sessions(db, secret_key, on_revoked=signal_revoked),
         )

@@ -142,6 +142,7 @@ class Settings(BaseModel):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of the log lines.")
     database_pool: int = Field(10, ge=2, le=100, description="Most connections of a process to PostgreSQL.")
+    first_user_operates: bool = Field(False, description="Makes the first who signs up an operator; set by `dev`.")
     limit_sign_ups: Rate = Field("20/minute", description="Sign-ups of a client address.")
     limit_sign_ins: Rate = Field("20/minute", description="Sign-ins of a client address.")
     limit_sockets: int = Field(10, ge=1, description="Websockets of a user.")

@@ -4,16 +4,18 @@ import "./clocks.js";
 import "./upload.js";
 import { connection } from "./connection.js";
 import { localise } from "./fill.js";
-import { home, tasks } from "./lists.js";
+import { home } from "./lists.js";
 import { Live } from "./live.js";
 import { news } from "./news.js";
 import { plain } from "./plain.js";
 import { startForm } from "./start.js";
 import { Store } from "./store.js";
-import { taskPage } from "./task.js";
 import { cancels, waits } from "./wishes.js";
 
 const { dataset } = document.documentElement;
+// What a single page needs is there before anything happens to it.
+const { taskPage } = document.querySelector("[data-page-task]") ? await import("./task.js") : {};
+const { tasks } = document.querySelector("[data-new]") ? await import("./tasks.js") : {};
 
 localise(document);
 plain();
@@ -30,8 +32,8 @@ function signedIn() {
   const live = new Live(store, () => location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`));
   startForm();
   home(store);
-  tasks(store);
-  news(store, taskPage(store));
+  tasks?.(store);
+  news(store, taskPage?.(store));
   connection(store, live);
   cancels(store);
   waits(store);

@@ -7,6 +7,7 @@ import { active } from "./store.js";
 const EVERY = 5000; // ms between looks at why tasks wait
 const SOON = 300; // ms after a task came into the line
 const MOST = 5; // tasks looked at
+const SETTLED = 1500; // ms after something happened in which the service counts anew
 const SOONEST = 5000; // ms that a task ran before its end is guessed from how far it is
 const LEAST = 0.05; // fraction done before that; both hold only where the task does not run for longer than usual
 
@@ -30,6 +31,32 @@ export function follow(store, ask) {
   setInterval(look, EVERY);
   soon();
   store.subscribe(({ news }) => news.some(({ type }) => type === "task.queued" || type === "task.retrying") && soon());
+  if (document.querySelector("[data-choose]")) foresee(store);
+}
+
+// What the form says of the wait before a task is started: asked anew when another workload is chosen, when something has happened, and when the page is seen again.
+function foresee(store) {
+  let timer = 0;
+  const ask = async () => {
+    timer = 0;
+    if (document.hidden || store.state.conn !== "up") return;
+    const answer = await fetch("/start/expected", { headers: { accept: "application/json" } }).catch(() => null);
+    if (!answer?.ok) return;
+    for (const [workload, text] of Object.entries(await answer.json())) {
+      const name = CSS.escape(workload);
+      const kept = document.querySelector(`template[data-workload="${name}"]`)?.content;
+      for (const root of [kept, document.querySelector(`[data-fields="${name}"]`)]) {
+        const said = root?.querySelector(".expect span");
+        if (said && said.textContent !== text) said.textContent = text;
+      }
+    }
+  };
+  const later = () => (timer ||= setTimeout(ask, SETTLED));
+  document.querySelector("[data-choose]").addEventListener("change", ask);
+  document.addEventListener("visibilitychange", later);
+  store.subscribe(({ news }) => news.length && later());
+  ask();
+  later(); // what has just happened, for which this was loaded, may not be counted yet
 }
 
 // For the same reason neither a higher place nor a later start is said than before: what others did meanwhile is no reason that is told.

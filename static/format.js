@@ -20,7 +20,10 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(left)}` : `${minutes}:${two(left)}`;
 }
 
-export const length = (seconds) => (seconds < 10 ? `${Math.max(0, seconds).toFixed(1)} s` : duration(seconds));
+export function length(seconds) {
+  if (seconds < 0.1) return "under 0.1 s";
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
+}
 
 export function about(seconds) {
   if (seconds < 20) return "a few seconds";

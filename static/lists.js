@@ -1,4 +1,4 @@
-// The rows of Home and Tasks follow the store. Rows are moved and filled, never drawn anew, so that focus and pointer keep their place.
+// The rows of Home follow the store. Rows are moved and filled, never drawn anew, so that focus and pointer keep their place.
 
 import { clone, counts, fillActive, fillEnded, named, put } from "./fill.js";
 import { ended, plural } from "./format.js";
@@ -59,30 +59,4 @@ function sync(list, cards, waits, template, fill) {
     place = row;
   }
   for (const row of rows.values()) row.remove();
-}
-
-// The list of all tasks: rows change in place; new tasks wait behind a button, so that nothing shifts under the pointer.
-export function tasks(store) {
-  const button = document.querySelector("[data-new]");
-  if (!button) return;
-  const rows = new Map([...document.querySelectorAll("[data-list] > li")].map((row) => [row.dataset.task, row]));
-  const unseen = new Set();
-  store.subscribe((state, before) => {
-    if (state.resets !== before.resets) return location.reload(); // the list is of what was before
-    for (const [id, row] of rows) {
-      const card = state.tasks[id];
-      if (card && row.card !== card) fillEnded(row, card);
-      row.card = card;
-    }
-    for (const { type, task } of state.news) {
-      if (type === "task.queued" && !rows.has(task.id)) unseen.add(task.id);
-      const row = rows.get(task.id);
-      if (type !== "task.deleted") continue;
-      unseen.delete(task.id);
-      if (row) row.inert = true;
-      if (row) put(row, "word", "Deleted");
-    }
-    button.hidden = unseen.size === 0;
-    put(button, "count", `${unseen.size} new`);
-  });
 }

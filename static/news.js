@@ -17,6 +17,7 @@ export function news(store, own) {
     for (const { type, task, missed } of state.news) {
       if (type === "task.started") say.textContent = `${task.name} started`;
       if (type === "task.deleted" || !ended(task)) continue;
+      halves.delete(task.id);
       if (task.id === own) say.textContent = headline(task);
       else if (!missed && !muted(state, task)) toasts().ended(task);
     }

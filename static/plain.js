@@ -11,7 +11,7 @@ export function plain() {
   // A link to a field is there to fill it in; to anything else this does nothing.
   document.getElementById(location.hash.slice(1))?.focus();
   document.addEventListener("keydown", (event) => {
-    if (!"/?ghnt".includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
+    if (document.documentElement.dataset.keys || !"/?ghnt".includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
     event.preventDefault();
     // One promise: keys that are pressed while it loads keep their order.
     keys ??= import("./keys.js");

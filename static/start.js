@@ -9,6 +9,9 @@ export function startForm() {
   choose?.addEventListener("change", () => swap(form, choose.value));
   // A tab that comes back keeps what was chosen in the list, but not the fields that belonged to it.
   if (choose && choose.value !== form.elements.workload.value) swap(form, choose.value);
+  const then = form.querySelector("[data-then]");
+  then?.addEventListener("change", () => follow(form, then.value));
+  if (then && then.value !== form.querySelector("[data-then-fields]").dataset.thenFields) follow(form, then.value);
   // Times are meant on the reader's own clock, unless another zone was chosen.
   const zone = form.querySelector("[data-zone]");
   if (zone?.value === "UTC") zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -20,8 +23,19 @@ export function startForm() {
   });
 }
 
+const markup = (kind, workload) => document.querySelector(`template[data-${kind}="${CSS.escape(workload)}"]`);
+
+// What follows on success brings its own fields; nothing brings none.
+function follow(form, workload) {
+  const place = form.querySelector("[data-then-fields]");
+  const none = document.createElement("div");
+  none.dataset.thenFields = "";
+  none.hidden = true;
+  place.replaceWith(markup("then-workload", workload)?.content.cloneNode(true) ?? none);
+}
+
 function swap(form, workload) {
-  const template = document.querySelector(`template[data-workload="${CSS.escape(workload)}"]`);
+  const template = markup("workload", workload);
   form.querySelector("[data-fields]").replaceWith(template.content.cloneNode(true));
   form.elements.workload.value = workload;
   form.elements.name.placeholder = template.dataset.title;
@@ -47,6 +61,8 @@ function started(form, told) {
   form.elements.key.value = `${Date.now()}-${Math.random()}`;
   form.elements.name.value = "";
   swap(form, form.elements.workload.value);
+  form.elements["then.workload"].value = "";
+  follow(form, "");
 }
 
 function mark(form, name, text) {

@@ -1,22 +1,23 @@
 // The page of one task: progress, state and timeline as they happen. What needs the result is drawn by the server, so the end loads the page again.
 
 import { clone, fillActive, put, slot, status } from "./fill.js";
-import { clock, ended } from "./format.js";
-import { keepToast } from "./toasts.js";
+import { clock, ended, headline } from "./format.js";
 
+const ENDED = "taskline.ended"; // what is said of the end once the page that shows it is there
 const WORDS = { "task.started": "Started", "task.retrying": "Waits for another attempt", "task.cancelling": "Cancel asked for" };
 
 export function taskPage(store) {
   const page = document.querySelector("[data-page-task]");
-  if (!page) return null;
   const id = page.dataset.pageTask;
+  document.querySelector("[data-announce]").textContent = sessionStorage.getItem(ENDED);
+  sessionStorage.removeItem(ENDED);
   const bar = page.querySelector(".task[data-task]");
   store.subscribe((state, before) => {
     const card = state.tasks[id];
     // What replaced all that was known does not hold it: it ended long ago, or was never there.
     if (bar && !card && state.resets !== before.resets) return location.reload();
     if (bar && card && ended(card)) {
-      keepToast(card);
+      sessionStorage.setItem(ENDED, headline(card));
       return location.reload();
     }
     // What follows starts a moment after the end: the page then leads to it.

@@ -6,15 +6,8 @@ import { headline, line, look, plural } from "./format.js";
 const STAYS = 12_000; // ms
 const STEP = 250; // ms
 const MOST = 3;
-const KEPT = "taskline.toast";
 
 class ToastList extends HTMLElement {
-  connectedCallback() {
-    const kept = sessionStorage.getItem(KEPT);
-    sessionStorage.removeItem(KEPT);
-    if (kept) this.ended(JSON.parse(kept));
-  }
-
   // Tell that a task ended.
   ended(card) {
     const { icon, tone } = look(card);
@@ -60,5 +53,3 @@ class ToastList extends HTMLElement {
 customElements.define("toast-list", ToastList);
 
 export const toasts = () => document.querySelector("toast-list");
-// Tell it on the next page of this tab: this one is about to load again.
-export const keepToast = (card) => sessionStorage.setItem(KEPT, JSON.stringify(card));

@@ -20,14 +20,18 @@ export function cancels(store) {
   });
 }
 
-// What a task waits for and how long it takes is told by a module that a page with nothing in progress does not load.
+// What a task waits for and how long it takes is told by a module that a page does not load while nothing is in progress and nothing happens.
 export function waits(store) {
   let loading;
-  store.subscribe(() => {
-    if (loading || !document.querySelector("task-clock")) return;
-    loading = import("./estimates.js").then(
+  const load = () => {
+    loading ??= import("./estimates.js").then(
       (module) => module.follow(store, ask),
       () => (loading = null),
     );
+  };
+  document.querySelector("[data-choose]")?.addEventListener("change", load);
+  // The form tells what to expect: that changes with whatever happens.
+  store.subscribe(({ news }) => {
+    if (!loading && document.querySelector(news.length ? "task-clock, [data-choose]" : "task-clock")) load();
   });
 }

@@ -13,7 +13,9 @@ class Lane:
     def __init__(self, name: str, slots: int, able: Mapping[str, int], *, partial: bool = False) -> None:
         self.name = name
         self.slots = slots
-        self.able = able  # workload: the newest version that this worker knows
+        self.able = able  # workload: the newest version that this worker knows; without what is paused
+        self.paused: frozenset[str] = frozenset()  # workloads, by every name that they have or had
+        self._known = able
         self._partial = partial  # other workers take what this one does not
         self._busy = 0
         self._is_free = asyncio.Event()
@@ -63,8 +65,17 @@ class Lane:
 
     def learn(self, able: Mapping[str, int]) -> None:
         """Run these workloads from now on."""
-        self.able = able
+        self._known = able
+        self._choose()
         self.ring()
+
+    def pause(self, names: frozenset[str]) -> None:
+        """Claim none of these from now on. What was resumed may have waited: look for it."""
+        resumed = self.paused - names
+        self.paused = names
+        self._choose()
+        if resumed:
+            self.ring()
 
     def take(self, slots: int) -> None:
         """Use slots."""
@@ -116,6 +127,9 @@ class Lane:
                     claimed.set_result(None)
                 else:
                     claimed.set_exception(error)
+
+    def _choose(self) -> None:
+        self.able = {name: version for name, version in self._known.items() if name not in self.paused}
 
     def _count(self, change: int) -> None:
         self._busy += change

@@ -15,6 +15,7 @@ from app.catalogue import Catalogue, LeftOut, Worker, Workload
 from app.resources import Resources, connected, moves_on
 from app.schedules.firing import Firing
 from app.settings import Settings
+from app.tasks.pauses import TOPIC as PAUSED
 from app.tasks.pruning import Pruning
 from app.tasks.retention import Retention
 from app.version import VERSION
@@ -26,6 +27,7 @@ from workers.execution import Execution
 from workers.heart import Contact, Rhythm
 from workers.lane import Lane
 from workers.lane_changes import LaneChanges
+from workers.pauses import PauseWatch
 from workers.pruner import Pruner
 from workers.reload import Reloader
 from workers.runtime import Runtime
@@ -149,8 +151,11 @@ async def work(
             catalogue=resources.catalogue,
             moves=resources.moves,
             outbox=resources.outbox,
+            pauses=resources.pauses,
             after=timedelta(hours=settings.unknown_hours),
         )
+        pauses = PauseWatch(resources.pauses, lanes, every=settings.sweep_seconds)
+        await pauses.look()  # before anything is claimed
 
         lane_changes = LaneChanges(resources.db, _lane_of(described))
 
@@ -181,7 +186,9 @@ async def work(
             asyncio.create_task(chainer.run()),
             asyncio.create_task(unknown.run()),
             asyncio.create_task(lane_changes.run()),
+            asyncio.create_task(pauses.run()),
             asyncio.create_task(resources.fanout.subscribe_signals("cancel", heed)),
+            asyncio.create_task(resources.fanout.subscribe_signals(PAUSED, pauses.heed)),
             *(asyncio.create_task(resources.queue.consume(lane.name, lane.wake, lane)) for lane in lanes),
         ]
         reloading = [asyncio.create_task(reloader.run())] if reload else []  # it may end by itself

@@ -16,6 +16,7 @@ from app.queues import TaskQueue
 from app.tasks.model import Event
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
+from app.tasks.pauses import unless
 from workers.lane import Lane
 
 log = logging.getLogger(__name__)
@@ -110,13 +111,14 @@ class Sweeper:
 
     async def _due(self, lane: Lane, most: int) -> list[UUID]:
         # What was due when it was accepted had its hint then; what was to wait, for its time or for a retry, has had none.
-        # Orders that the indexes have, so that no plan reads more than it gives.
-        sql = f"""SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= created_at AND run_at <= :stale
+        # Orders that the indexes have, so that no plan reads more than it gives. What is paused needs no hints: they would wake workers for nothing.
+        unpaused, names = unless(lane.paused)
+        sql = f"""SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at <= created_at AND run_at <= :stale{unpaused}
           ORDER BY priority DESC, rank, id LIMIT :most) n
-        UNION ALL SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at > created_at AND run_at <= {NOW}
+        UNION ALL SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at > created_at AND run_at <= {NOW}{unpaused}
           ORDER BY run_at LIMIT :most) w
         LIMIT :most"""
-        values = {"lane": lane.name, "stale": datetime.now(UTC) - STALE, "most": most}
+        values = {"lane": lane.name, "stale": datetime.now(UTC) - STALE, "most": most, **names}
         rows = await self._db.fetch_all(sql, values)
         return [UUID(str(row["id"])) for row in rows]
 

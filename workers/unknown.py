@@ -16,6 +16,7 @@ from app.errors import Unavailable
 from app.tasks.model import Claim, Ending
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
+from app.tasks.pauses import Pauses
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class _Kind(NamedTuple):
 
 
 class UnknownWorkloads:
-    """Fails the tasks of workloads that no worker has offered, or only in older versions, for as long as `after`.
+    """Fails the tasks of workloads that no worker has offered, or only in older versions, for as long as `after`. Those of a paused one wait for whoever paused it.
 
     Every worker counts for itself, from its own first look: after an outage of all of them, a plug-in that comes back late has its whole time again.
     """
@@ -43,6 +44,7 @@ class UnknownWorkloads:
         catalogue: Catalogue,
         moves: Moves,
         outbox: Outbox,
+        pauses: Pauses,
         after: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,6 +53,7 @@ class UnknownWorkloads:
         self._catalogue = catalogue
         self._moves = moves
         self._outbox = outbox
+        self._pauses = pauses
         self._after = after
         self._clock = clock
         self._unknown_since: dict[_Kind, float] = {}
@@ -70,8 +73,13 @@ class UnknownWorkloads:
         for worker in await self._catalogue.workers():
             for name, version in worker.workloads.items():
                 offered[name] = max(version, offered.get(name, version))
+        paused = await self._pauses.all()
         now = self._clock()
-        unknown = [kind for kind in await self._waiting() if offered.get(kind.workload, -1) < kind.version]
+        unknown = [
+            kind
+            for kind in await self._waiting()
+            if offered.get(kind.workload, -1) < kind.version and kind.workload not in paused
+        ]
         self._unknown_since = {kind: self._unknown_since.get(kind, now) for kind in unknown}
         failed = 0
         for kind, since in self._unknown_since.items():

@@ -2,7 +2,7 @@
 
 from app.accounts.accounts import Accounts, WrongCredentials
 from app.accounts.limits import Limits
-from app.accounts.model import Identity, OpenSession, Revoked, User
+from app.accounts.model import Identity, OpenSession, Revoked, Role, User
 from app.accounts.passwords import Passwords
 from app.accounts.sessions import Sessions
 
@@ -13,6 +13,7 @@ __all__ = [
     "OpenSession",
     "Passwords",
     "Revoked",
+    "Role",
     "Sessions",
     "User",
     "WrongCredentials",

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from app.accounts.limits import Limits
-from app.accounts.model import USERNAME, USERNAME_RULE, Identity, Revoked, User, normal_username, username_key
+from app.accounts.model import USERNAME, USERNAME_RULE, Identity, Revoked, Role, User, normal_username, username_key
 from app.accounts.passwords import Passwords
 from app.accounts.store import AccountStore
 from app.db import Database
-from app.errors import Invalid, TooMany, Unauthenticated
+from app.errors import Invalid, NotFound, TooMany, Unauthenticated
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,10 @@ class WrongCredentials(Unauthenticated):
 
 
 class Accounts:
-    """Users by name and password. `address` is the client's; without one (the command line) no rate is limited."""
+    """Users by name and password. `address` is the client's; without one (the command line) no rate is limited.
+
+    `first_operates`: the first account of all is an operator's. Else nobody becomes one by signing up.
+    """
 
     def __init__(
         self,
@@ -30,14 +33,16 @@ class Accounts:
         passwords: Passwords,
         limits: Limits,
         *,
+        first_operates: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = AccountStore(db)
         self._passwords = passwords
         self._limits = limits
+        self._first_operates = first_operates
         self._clock = clock
 
-    async def sign_up(self, username: str, password: str, *, address: str | None = None) -> User:
+    async def sign_up(self, username: str, password: str, *, address: str | None = None, role: Role = "member") -> User:
         """A new user. Raises `Invalid` with `username` and `password` among its fields, `TooMany`, `Unavailable`."""
         name = normal_username(username)
         problems = {
@@ -51,12 +56,29 @@ class Accounts:
             await self._limits.sign_up(address)
         hashed = await self._passwords.hash(password)
         user = await self._store.add_user(
-            username=name, key=username_key(name), password_hash=hashed, now=self._clock()
+            username=name,
+            key=username_key(name),
+            password_hash=hashed,
+            now=self._clock(),
+            role=role,
+            first_operates=self._first_operates,
         )
         if user is None:
             raise Invalid("The account was not made.", fields={"username": "This name is taken; choose another."})
-        log.info("sign-up: user %d from %s", user.id, address)
+        log.info("sign-up: user %d, %s, from %s", user.id, user.role, address or "the command line")
         return user
+
+    async def appoint(self, username: str, role: Role) -> User:
+        """Another role for a user; sessions know of it within five seconds. Raises `NotFound`, `Unavailable`."""
+        user = await self._store.set_role(username_key(username), role)
+        if user is None:
+            raise NotFound(f"There is no user {username}.", hint="taskline user list names everybody.")
+        log.info("user %d has the role %s now", user.id, role)
+        return user
+
+    async def everybody(self) -> list[User]:
+        """The users, by name. Raises `Unavailable`."""
+        return await self._store.users()
 
     async def sign_in(self, username: str, password: str, *, address: str | None = None) -> User:
         """The user whose name and password these are.

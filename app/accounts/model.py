@@ -5,7 +5,10 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final, Literal
 
+Role = Literal["member", "operator"]
+ROLES: Final[tuple[Role, ...]] = ("member", "operator")
 USERNAME = re.compile(r"[\w.-]{3,32}")
 USERNAME_RULE = "Take 3 to 32 letters, digits, dots, hyphens or underscores."
 
@@ -19,7 +22,7 @@ class User:
 
     id: int
     username: str
-    role: str
+    role: Role
     created_at: datetime
     password_hash: str = field(repr=False, compare=False)
 
@@ -30,8 +33,13 @@ class Identity:
 
     user_id: int
     username: str
-    role: str
+    role: Role
     session: bytes
+
+    @property
+    def operates(self) -> bool:
+        """Whether they see how the whole service does, and may pause and retry."""
+        return self.role == "operator"
 
 
 @dataclass(frozen=True, slots=True)

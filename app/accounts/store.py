@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from app.accounts.model import Identity, OpenSession, User, session_name
+from app.accounts.model import ROLES, Identity, OpenSession, Role, User, session_name
 from app.db import Database, Row, moment
 
 AT_ONCE = 500  # session hashes in one statement
@@ -17,14 +17,18 @@ class AccountStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def add_user(self, *, username: str, key: str, password_hash: str, now: datetime) -> User | None:
-        """A new user with an empty stream of events, in one commit. None: the name is taken."""
+    async def add_user(
+        self, *, username: str, key: str, password_hash: str, now: datetime, role: Role, first_operates: bool
+    ) -> User | None:
+        """A new user with an empty stream of events, in one commit. None: the name is taken. `first_operates`: the first of all is an operator."""
         async with self._db.transaction():
+            if first_operates and await self._is_first():
+                role = "operator"
             row = await self._db.fetch_one(
-                "INSERT INTO users (username, username_key, password_hash, created_at)"
-                " VALUES (:username, :key, :password_hash, :now)"
+                "INSERT INTO users (username, username_key, password_hash, role, created_at)"
+                " VALUES (:username, :key, :password_hash, :role, :now)"
                 f" ON CONFLICT (username_key) DO NOTHING RETURNING {USER}",
-                {"username": username, "key": key, "password_hash": password_hash, "now": now},
+                {"username": username, "key": key, "password_hash": password_hash, "role": role, "now": now},
             )
             if row is None:
                 return None
@@ -32,6 +36,24 @@ class AccountStore:
                 "INSERT INTO streams (user_id, seq, floor) VALUES (:user_id, 0, 0)", {"user_id": row["id"]}
             )
         return _user(row)
+
+    async def _is_first(self) -> bool:
+        # Of two who sign up at once, neither sees the other: the second one waits at this row until the first has committed.
+        sql = """INSERT INTO meta (key, value) SELECT 'first_user', '' WHERE NOT EXISTS (SELECT 1 FROM users)
+        ON CONFLICT (key) DO NOTHING RETURNING key"""
+        return await self._db.fetch_one(sql) is not None
+
+    async def set_role(self, key: str, role: Role) -> User | None:
+        """Another role for the user of that name key. None: there is none."""
+        row = await self._db.fetch_one(
+            f"UPDATE users SET role = :role WHERE username_key = :key RETURNING {USER}", {"key": key, "role": role}
+        )
+        return _user(row) if row else None
+
+    async def users(self) -> list[User]:
+        """Everybody, by name."""
+        rows = await self._db.fetch_all(f"SELECT {USER} FROM users WHERE disabled_at IS NULL ORDER BY username_key")
+        return [_user(row) for row in rows]
 
     async def user_named(self, key: str) -> User | None:
         """The user of that name key. None: nobody, or disabled."""
@@ -115,7 +137,7 @@ class AccountStore:
             {"token_hash": token_hash, "now": now, "unused_since": unused_since},
         )
         return (
-            (Identity(row["user_id"], row["username"], row["role"], token_hash), moment(row["last_seen_at"]))
+            (Identity(row["user_id"], row["username"], _role(row), token_hash), moment(row["last_seen_at"]))
             if row
             else None
         )
@@ -187,4 +209,9 @@ class AccountStore:
 
 
 def _user(row: Row) -> User:
-    return User(row["id"], row["username"], row["role"], moment(row["created_at"]), row["password_hash"])
+    return User(row["id"], row["username"], _role(row), moment(row["created_at"]), row["password_hash"])
+
+
+def _role(row: Row) -> Role:
+    """Whatever an earlier release has called it, only an operator operates."""
+    return next((role for role in ROLES if role == row["role"]), "member")

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -120,8 +120,22 @@ class Tasks:
             await self._signal_cancel(task_id)
         return task
 
+    async def cancel_all(self, user_id: int, task_ids: Sequence[UUID]) -> Sequence[Event]:
+        """Cancel those that wait, ask those that run to stop: an event each. What has ended, was asked before or is not the user's is left as it is."""
+        events = await self._moves.cancel(user_id, task_ids)
+        self._outbox.committed(events)
+        for event in events:
+            if event.type == "task.cancelling":
+                await self._signal_cancel(event.task_id)
+        return events
+
     async def retry(
-        self, user_id: int, task_id: UUID, params: Mapping[str, Any] | None = None, name: str | None = None
+        self,
+        user_id: int,
+        task_id: UUID,
+        params: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        key: str | None = None,
     ) -> Accepted:
         """Start an ended task again as a new one, with edited input where given. Raises `NotFound`, `Conflict` before its end, `Invalid`."""
         task = await self._store.get(user_id, task_id)
@@ -132,6 +146,7 @@ class Tasks:
             workload=task.workload,
             params=task.params if params is None else params,
             name=name or task.name,
+            key=key,
             retry_of=task.id,
             then=following.plan if following else None,
         )

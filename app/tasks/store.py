@@ -1,7 +1,7 @@
 """Reading tasks. Every read is one user's; another user's task is not found."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -10,6 +10,7 @@ from app.db import NOW, Database
 from app.errors import Invalid, NotFound
 from app.tasks.log import TaskLog
 from app.tasks.model import Page, Task, TaskFilter
+from app.tasks.pauses import unless
 from app.tasks.rows import ALL_COLUMNS, CARD_COLUMNS, task_of
 from app.tasks.run_log import START, Line, read_log
 from app.tasks.states import TERMINAL_SQL
@@ -51,7 +52,7 @@ class TaskStore:
 
     async def page(self, user_id: int, chosen: TaskFilter, limit: int, cursor: str | None = None) -> Page:
         """Up to `limit` cards, the newest first, after `cursor`. Raises `Invalid` for a cursor that is none."""
-        where, values = _where(user_id, chosen)
+        where, values = matching(user_id, chosen)
         if cursor is not None:
             where.append("id < :cursor")
             values["cursor"] = _cursor(cursor)
@@ -80,6 +81,13 @@ class TaskStore:
         row = await self._db.fetch_one(sql, {"user": user_id, "key": key})
         return (UUID(str(row["task_id"])), bytes(row["body"])) if row else None
 
+    async def last_workload(self, user_id: int) -> str | None:
+        """Of the task that the user started last; what a chain started was not chosen."""
+        sql = """SELECT workload FROM tasks WHERE user_id = :user AND NOT EXISTS (SELECT 1 FROM follow_ups WHERE next_task_id = tasks.id)
+        ORDER BY id DESC LIMIT 1"""
+        row = await self._db.fetch_one(sql, {"user": user_id})
+        return row["workload"] if row else None
+
     async def waiting(self, user_id: int, most: int) -> int:
         """How many of the user's tasks are queued, counted up to `most`."""
         sql = (
@@ -99,12 +107,16 @@ class TaskStore:
             numbers[row["lane"], row["state"]] += row["number"]
         return dict(numbers)
 
-    async def ahead(self, task: Task) -> int | None:
-        """How many due tasks of the same lane a worker would take before `task`, counted up to `MOST_AHEAD`; None while it is not due, by the database's clock."""
+    async def ahead(self, task: Task, *, without: Collection[str] = ()) -> int | None:
+        """How many due tasks of the same lane a worker would take before `task`, but those of the workloads in `without`, counted up to `MOST_AHEAD`.
+
+        None while it is not due, by the database's clock.
+        """
         not_due = f"SELECT 1 FROM tasks WHERE id = :id AND run_at > {NOW}"
         if await self._db.fetch_one(not_due, {"id": task.id}):
             return None
-        queued = "SELECT 1 FROM tasks WHERE state = 'queued' AND lane = :lane"
+        others, names = unless(without)
+        queued = f"SELECT 1 FROM tasks WHERE state = 'queued' AND lane = :lane{others}"
         same = "priority = :priority AND (rank, id) < ((SELECT rank FROM tasks WHERE id = :id), :id)"
         # Each part is a range of an index.
         sql = f"""SELECT count(*) FROM (
@@ -112,7 +124,7 @@ class TaskStore:
         UNION ALL SELECT 1 FROM ({queued} AND run_at <= created_at AND {same} LIMIT :most) b
         UNION ALL SELECT 1 FROM ({queued} AND run_at > created_at AND run_at <= {NOW} AND (priority > :priority OR ({same})) LIMIT :most) c
         LIMIT :most) counted"""
-        values = {"lane": task.lane, "priority": task.priority, "id": task.id, "most": MOST_AHEAD}
+        values = {"lane": task.lane, "priority": task.priority, "id": task.id, "most": MOST_AHEAD, **names}
         return int(await self._db.fetch_val(sql, values))
 
     async def _of(self, user_id: int, condition: str, limit: int) -> list[Task]:
@@ -123,7 +135,8 @@ class TaskStore:
         return [task_of(row) for row in rows]
 
 
-def _where(user_id: int, chosen: TaskFilter) -> tuple[list[str], dict[str, Any]]:
+def matching(user_id: int, chosen: TaskFilter) -> tuple[list[str], dict[str, Any]]:
+    """The conditions of a filter, and their values."""
     where, values = ["user_id = :user"], {"user": user_id}
     parts: Sequence[tuple[str, str, Any]] = (
         ("state = :state", "state", chosen.state.value if chosen.state else None),

@@ -10,13 +10,14 @@ from app.tasks.estimates import until_start
 from app.tasks.line import Lines
 from app.tasks.model import Task
 from app.tasks.outbox import Outbox
+from app.tasks.pauses import Pause, Pauses
 from app.tasks.quota import Quota
 from app.tasks.run_times import RunTimes
 from app.tasks.states import State
 from app.tasks.store import MOST_AHEAD, TaskStore
 
 # A limit holds no task that was accepted: it refuses the next one.
-Reason = Literal["line", "scheduled", "retry", "limit", "no_worker", "no_capable_worker", "broker_down"]
+Reason = Literal["line", "scheduled", "retry", "limit", "paused", "no_worker", "no_capable_worker", "broker_down"]
 BROKER_DOWN_AFTER: Final = 2.0  # seconds; before that the next wake-up may get through
 
 
@@ -38,7 +39,15 @@ class Waits:
     """Explains a task by the catalogue of workers and the line before it."""
 
     def __init__(
-        self, *, store: TaskStore, catalogue: Catalogue, outbox: Outbox, quota: Quota, lines: Lines, run_times: RunTimes
+        self,
+        *,
+        store: TaskStore,
+        catalogue: Catalogue,
+        outbox: Outbox,
+        quota: Quota,
+        lines: Lines,
+        run_times: RunTimes,
+        pauses: Pauses,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -46,6 +55,7 @@ class Waits:
         self._quota = quota
         self._lines = lines
         self._run_times = run_times
+        self._pauses = pauses
 
     async def usual(self) -> Mapping[str, float]:
         """Seconds that work usually takes, by workload; without those that have no history."""
@@ -55,11 +65,14 @@ class Waits:
         """None where the task does not wait."""
         if task.state is not State.QUEUED:
             return None
+        paused = await self._pauses.all()
+        if task.workload in paused:
+            return _paused(paused[task.workload])
         workers = await self._catalogue.workers()
         able = _able(task.workload, task.version, workers)
         if not able:
             return await self._nobody(task.workload, task.version, workers)
-        ahead = await self._store.ahead(task)
+        ahead = await self._store.ahead(task, without=paused.keys())
         if ahead is None:
             if task.attempt:
                 return Wait(
@@ -67,7 +80,7 @@ class Waits:
                     f"Attempt {task.attempt} of {task.max_attempts} did not succeed; the next one starts at {_clock_time(task.run_at)}.",
                 )
             return Wait("scheduled", f"Starts at {_clock_time(task.run_at)}.")
-        before = [workload for workload, _ in (await self._lines.of(task.lane)).due[:ahead]]
+        before = [workload for workload, _ in (await self._lines.of(task.lane)).due if workload not in paused][:ahead]
         estimate = await self._until_start(ahead, before or [task.workload], task.lane, able)
         return _in_line(ahead, estimate, broker_down=await self._broker_is_down())
 
@@ -75,12 +88,16 @@ class Waits:
         """What a task of each workload would wait for, were it submitted now."""
         if await self._quota.is_full(user_id):
             return {one.name: Wait("limit", f"{self._quota.full} {self._quota.remedy}") for one in workloads}
+        paused = await self._pauses.all()
         workers = await self._catalogue.workers()
         broker_down = await self._broker_is_down()
         waits = {}
         for one in workloads:
-            if able := _able(one.name, one.version, workers):
-                before = [name for name, priority in (await self._lines.of(one.lane)).due if priority >= 0]
+            if one.name in paused:
+                waits[one.name] = _paused(paused[one.name])
+            elif able := _able(one.name, one.version, workers):
+                due = (await self._lines.of(one.lane)).due
+                before = [name for name, priority in due if priority >= 0 and name not in paused]
                 estimate = await self._until_start(len(before), before, one.lane, able)
                 waits[one.name] = _in_line(len(before), estimate, broker_down=broker_down)
             else:
@@ -119,6 +136,14 @@ class Waits:
             )
         where = f" where {module} is installed" if module else ""
         return f"No running worker takes {name}. Start one that does{where}: taskline worker --workloads {name}"
+
+
+def _paused(pause: Pause) -> Wait:
+    since = _clock_time(pause.since)
+    return Wait(
+        "paused",
+        f"Paused by an operator since {since}. Tasks of this workload wait, and start by themselves once it is resumed.",
+    )
 
 
 def _in_line(ahead: int, estimate: float | None, *, broker_down: bool) -> Wait:

@@ -120,7 +120,7 @@ def _left_out(workers: Sequence[Worker], user: Identity | None) -> dict[str, str
     """The plug-ins that some worker cannot load, with why. A reason may quote what only those who operate the service should read; strangers hear of none."""
     if user is None:
         return {}
-    if user.role != "admin":
+    if not user.operates:
         return {one.source: SEE_THE_LOG for worker in workers for one in worker.left_out}
     return {one.source: f"{one.reason[0].upper()}{one.reason[1:]}." for worker in workers for one in worker.left_out}
 

@@ -16,6 +16,7 @@ from app.web.auth import address, require, secure
 from app.web.devices import device
 from app.web.errors import STATUS
 from app.web.files_api import content_url, file_id
+from app.web.single_keys import CHOICES
 from app.web.templating import render
 from app.web.theme import THEMES
 from app.web.wording import ago, day
@@ -118,6 +119,7 @@ async def _page(request: Request, *, refused: TasklineError | None = None) -> Re
         "next_page": f"/account?cursor={following}" if following else None,
         "problem": why if isinstance(refused, Conflict) else "",
         "themes": THEMES,
+        "key_choices": CHOICES,
     }
     headers = {"retry-after": str(math.ceil(refused.retry_after))} if isinstance(refused, TooMany) else None
     status = next((STATUS[kind] for kind in type(refused).__mro__ if kind in STATUS), 200)

@@ -9,6 +9,7 @@ from app.web.call import Call, in_header, in_path, in_query, limit
 from app.web.file_calls import FILE_CALLS
 from app.web.log_calls import LOG_CALLS
 from app.web.notification_calls import NOTIFICATION_CALLS
+from app.web.operator_calls import OPERATOR_CALLS
 from app.web.schedule_calls import SCHEDULE_CALLS
 from app.web.shapes import TEXT, ref
 
@@ -169,6 +170,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
     "/api/v1/me": {
         "get": Call(id="getMe", tag="Session", summary="Who you are", answers={200: ("Your account", ref("User"))})
     },
+    **OPERATOR_CALLS,
     "/api/v1/openapi.json": {
         "get": Call(
             id="getOpenapi",

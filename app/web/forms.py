@@ -41,11 +41,12 @@ class Field:
     error: str = ""
     file_name: str = ""
     half: bool = False  # shares its line with the next one
+    within: str = ""  # before its name, where the form has params of two workloads
 
     @property
     def posted(self) -> str:
         """The name of its control."""
-        return PREFIX + self.name
+        return PREFIX + self.within + self.name
 
 
 def fields(

@@ -13,6 +13,7 @@ from app.web.call import Call
 from app.web.calls import CALLS
 from app.web.file_shapes import FILE_SHAPES
 from app.web.notification_calls import NOTIFICATION_SHAPES
+from app.web.operator_view import OPERATOR_SHAPES
 from app.web.shapes import TEXT, Schema, ref, schemas
 
 Document = dict[str, Any]
@@ -54,7 +55,7 @@ def openapi() -> Document:
             for path, methods in CALLS.items()
         },
         "components": {
-            "schemas": {**schemas(), **FILE_SHAPES, **NOTIFICATION_SHAPES},
+            "schemas": {**schemas(), **FILE_SHAPES, **NOTIFICATION_SHAPES, **OPERATOR_SHAPES},
             "responses": responses,
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "taskline", "description": "By http"},

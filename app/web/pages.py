@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.requests import Request
@@ -10,12 +9,15 @@ from starlette.responses import Response
 
 from app.catalogue import Workload
 from app.errors import NotFound
-from app.tasks.model import Task, TaskFilter
+from app.tasks.model import Task
 from app.tasks.states import State
 from app.web import start
-from app.web.api import resources
+from app.web.api import json, resources
 from app.web.auth import identify, require
+from app.web.bulk_pages import COOKIE, PATH
+from app.web.bulk_words import Notice
 from app.web.cards import LOOKS, Row, row
+from app.web.chosen import address, filter_of, query_of
 from app.web.examples import offered
 from app.web.reference import grouped
 from app.web.snippets import shell
@@ -23,6 +25,7 @@ from app.web.templating import render
 
 MOST_EXPLAINED: Final = 5  # waiting tasks whose place in line is looked up for a page
 PAGE: Final = 50  # tasks
+MOST_COUNTED: Final = 10_000  # tasks that a filter finds; more are said as more
 
 
 async def home(request: Request) -> Response:
@@ -63,31 +66,42 @@ async def home_page(request: Request, form: start.StartForm | None = None, *, st
     return render(request, "home.html", values, status=status)
 
 
+async def expected(request: Request) -> Response:
+    """`GET /start/expected`: what the form says of each workload, as it is now."""
+    user = await require(request)
+    parts = resources(request)
+    return json(await start.expectations(parts.waits, user.user_id, await parts.catalogue.all()))
+
+
 async def tasks(request: Request) -> Response:
     """`GET /tasks`: every filter is in the address."""
     user = await require(request)
     parts = resources(request)
-    query = {name: request.query_params.get(name, "") for name in ("state", "workload", "q")}
-    state = State(query["state"]) if query["state"] in set(State) else None
+    query = query_of(request.query_params)
+    chosen = filter_of(query)
     cursor = request.query_params.get("cursor") or None
     position = await parts.log.position(user.user_id)
-    page = await parts.store.page(
-        user.user_id, TaskFilter(state=state, workload=query["workload"] or None, q=query["q"] or None), PAGE, cursor
-    )
+    page = await parts.store.page(user.user_id, chosen, PAGE, cursor)
     workloads = await parts.catalogue.all()
     titles = {one.name: one.title for one in workloads}
     now = datetime.now(UTC)
+    notice = Notice.read(request.cookies.get(COOKIE))
     values = {
         "position": position,
         "tasks": [row(task, titles.get(task.workload, task.workload), now) for task in page.items],
-        "chosen": {**query, "state": state.value if state else ""},
-        "chips": _chips(query, state),
+        "matching": _matching(await parts.bulk.up_to(user.user_id, chosen, MOST_COUNTED + 1)),
+        "notice": notice,
+        "chosen": query,
+        "chips": _chips(query),
         "workloads": workloads,
-        "here": _address(query),
+        "here": address(query),
         "cursor": cursor,
-        "next_page": _address({**query, "cursor": page.next}) if page.next else None,
+        "next_page": address({**query, "cursor": page.next}) if page.next else None,
     }
-    return render(request, "tasks.html", values)
+    response = render(request, "tasks.html", values)
+    if notice:
+        response.delete_cookie(COOKIE, path=PATH)
+    return response
 
 
 async def docs(request: Request) -> Response:
@@ -118,7 +132,9 @@ async def _form(request: Request, user_id: int, workloads: list[Workload]) -> st
     expect = await start.expectations(parts.waits, user_id, workloads)
     earlier = request.query_params.get("again")
     if not earlier:
-        return start.fresh(workloads, request.query_params.get("workload"), expect)
+        chosen = request.query_params.get("workload") or await parts.store.last_workload(user_id)
+        known = await parts.catalogue.get(chosen) if chosen else None
+        return start.fresh(workloads, known.name if known else None, expect)
     task = await parts.store.get(user_id, _id(earlier))
     workload = await parts.catalogue.get(task.workload)
     names = await start.file_names(parts.files, user_id, workload.schema, task.params) if workload else {}
@@ -144,14 +160,13 @@ def _counts(active: list[Task]) -> str:
     )
 
 
-def _chips(query: dict[str, str], chosen: State | None) -> list[dict[str, Any]]:
-    words = [(None, "All"), *((state, LOOKS[state].word) for state in State)]
+def _chips(query: dict[str, str]) -> list[dict[str, Any]]:
+    words = [("", "All"), *((state.value, LOOKS[state].word) for state in State)]
     return [
-        {"word": word, "href": _address({**query, "state": state.value if state else ""}), "current": state is chosen}
+        {"word": word, "href": address({**query, "state": state}), "current": state == query["state"]}
         for state, word in words
     ]
 
 
-def _address(query: dict[str, Any]) -> str:
-    kept = {name: value for name, value in query.items() if value}
-    return f"/tasks?{urlencode(kept)}" if kept else "/tasks"
+def _matching(number: int) -> str:
+    return f"{number:,}" if number <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from app.artifacts.files import File, Files
 from app.catalogue import Workload
 from app.errors import NotFound
+from app.tasks.chain_plans import Plan
 from app.tasks.model import Task
 from app.tasks.store import MOST_AHEAD
 from app.tasks.waits import Wait, Waits
-from app.web import forms
+from app.web import chain_form, forms
 from app.web.files_api import store
 from app.web.multipart import FormStream, is_multipart
 from app.web.timing import FIELDS, Timing
@@ -42,6 +43,12 @@ class StartForm:
     problem: str = ""
     retry_of: str = ""
     timing: Timing = field(default_factory=Timing)
+    then: chain_form.Then = field(default_factory=chain_form.Then)
+
+    @property
+    def then_blank(self) -> dict[str, list[forms.Field]]:
+        """The fields of what may follow, by workload, for the script that shows them."""
+        return {one.name: chain_form.blank(one) for one in self.choices}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +66,11 @@ class Sent:
         """When to start; what is run again starts now."""
         return Timing() if self.retry_of else Timing.sent(self.texts)
 
-    def idempotency_key(self, params: Mapping[str, Any]) -> str | None:
+    def idempotency_key(self, params: Mapping[str, Any], following: Plan | None) -> str | None:
         """A key for this form and this input: the same form sent again with other input is another task, not a conflict."""
         if not self.key:
             return None
-        asked = [self.workload, self.name, params, self.retry_of, self.timing]
+        asked = [self.workload, self.name, params, self.retry_of, self.timing, following]
         body = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
         return f"form-{self.key[:64]}-{hashlib.sha256(body).hexdigest()[:32]}"
 
@@ -120,7 +127,7 @@ def fresh(choices: list[Workload], chosen: str | None, expect: Mapping[str, str]
 
 def again(choices: list[Workload], task: Task, file_names: Mapping[str, str], expect: Mapping[str, str]) -> StartForm:
     """The form filled in with an earlier task's input. Raises `NotFound` where its workload is gone."""
-    workload = next((one for one in choices if one.name == task.workload), None)
+    workload = _named(choices, task.workload)
     if workload is None:
         raise NotFound(f"The workload {task.workload} is not known any more.")
     filled = forms.fields(workload.schema, task.params, file_names=file_names)
@@ -149,7 +156,9 @@ def refused(
     """The form as it was sent, with what is wrong: beside its field, or on top where it has none."""
     workload = _pick(choices, sent.workload)
     filled = forms.as_sent(workload.schema, sent.texts, errors, file_names) if workload else []
-    shown = {one.name for one in filled} | {"name", *FIELDS}
+    following = chain_form.as_sent(_named(choices, chain_form.chosen(sent.texts)), sent.texts, errors)
+    shown = {one.name for one in filled} | {"name", chain_form.CHOICE, *FIELDS}
+    shown |= {chain_form.WITHIN + one.name for one in following.fields}
     others = "; ".join(f"{name} {text}" for name, text in errors.items() if name not in shown)
     return StartForm(
         choices=choices,
@@ -162,6 +171,7 @@ def refused(
         problem=others or problem,
         retry_of=sent.retry_of,
         timing=Timing.sent(sent.texts, errors),
+        then=following,
     )
 
 
@@ -196,7 +206,11 @@ async def _fields(request: Request, user_id: int, files: Files, stored: list[Fil
 
 
 def _pick(choices: list[Workload], name: str | None) -> Workload | None:
-    return next((one for one in choices if one.name == name), choices[0] if choices else None)
+    return _named(choices, name) or next(iter(choices), None)
+
+
+def _named(choices: list[Workload], name: str | None) -> Workload | None:
+    return next((one for one in choices if one.name == name), None)
 
 
 def _place(position: int | None, estimate: float | None) -> str:

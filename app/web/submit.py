@@ -11,8 +11,9 @@ from app.errors import Invalid, NotFound, Refused
 from app.resources import Resources
 from app.schedules.commands import Plan
 from app.schedules.model import Schedule, document
+from app.tasks.chain_plans import Plan as Following
 from app.tasks.commands import Accepted, Submission
-from app.web import forms, start
+from app.web import chain_form, forms, start
 from app.web.api import json, resources
 from app.web.auth import require
 from app.web.errors import STATUS
@@ -31,6 +32,8 @@ async def submit(request: Request) -> Response:
             user.user_id, Submission(workload=example.workload, params=params, name=example.title)
         )
         return _started(request, accepted)
+    if chain_form.unseen(sent.texts) and not sent.retry_of:
+        return await _again(request, user.user_id, sent)
     try:
         if sent.timing.when == "often":
             return _scheduled(request, await _schedule(parts, user.user_id, sent))
@@ -43,7 +46,7 @@ async def submit(request: Request) -> Response:
 
 
 async def _accept(parts: Resources, user_id: int, sent: start.Sent) -> Accepted:
-    params = await _params(parts, sent)
+    params, following = await _asked(parts, sent)
     if sent.retry_of:
         return await parts.tasks.retry(user_id, _id(sent.retry_of), params, sent.name or None)
     return await parts.tasks.submit(
@@ -53,45 +56,55 @@ async def _accept(parts: Resources, user_id: int, sent: start.Sent) -> Accepted:
             params=params,
             name=sent.name or None,
             run_at=sent.timing.run_at(),
-            key=sent.idempotency_key(params),
+            key=sent.idempotency_key(params, following),
+            then=following,
         ),
     )
 
 
 async def _schedule(parts: Resources, user_id: int, sent: start.Sent) -> Schedule:
-    params = await _params(parts, sent)
+    params, following = await _asked(parts, sent)
     return await parts.schedules.create(
         user_id,
         Plan(
             workload=sent.workload,
             params=params,
             name=sent.name or None,
-            key=sent.idempotency_key(params),
+            key=sent.idempotency_key(params, following),
+            then=following,
             **sent.timing.plan(),
         ),
     )
 
 
-async def _params(parts: Resources, sent: start.Sent) -> Mapping[str, Any]:
+async def _asked(parts: Resources, sent: start.Sent) -> tuple[Mapping[str, Any], Following | None]:
+    """The params, and what is to follow. Raises `Invalid` that names all that cannot be read."""
     workload = await parts.catalogue.get(sent.workload)
-    if workload is None:
-        return {}
-    params, errors = forms.params(workload.schema, sent.texts)
+    params, errors = forms.params(workload.schema, sent.texts) if workload else ({}, {})
+    following: Following | None = None
+    try:
+        if not sent.retry_of:  # which goes on as it did before
+            following = chain_form.plan(await parts.catalogue.get(chain_form.chosen(sent.texts)), sent.texts)
+    except Invalid as error:
+        errors = {**errors, **error.fields}
     if errors:
         raise Invalid(fields=errors)
-    return params
+    return params, following
 
 
-async def _again(request: Request, user_id: int, sent: start.Sent, error: Refused) -> Response:
+async def _again(request: Request, user_id: int, sent: start.Sent, error: Refused | None = None) -> Response:
+    """The form as it was sent: with what is wrong, or with more to fill in."""
     parts = resources(request)
     workloads = await parts.catalogue.all()
     workload = await parts.catalogue.get(sent.workload)
     texts = {name.removeprefix(forms.PREFIX): values[-1] for name, values in sent.texts.items()}
     names = await start.file_names(parts.files, user_id, workload.schema, texts) if workload else {}
-    problem = "" if error.fields else " ".join(filter(None, (error.detail, error.hint)))
+    fields = error.fields if error else {}
+    problem = " ".join(filter(None, (error.detail, error.hint))) if error and not fields else ""
     expect = await start.expectations(parts.waits, user_id, workloads)
-    form = start.refused(workloads, sent, problem, error.fields, names, expect)
-    return await home_page(request, form, status=next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS))
+    form = start.refused(workloads, sent, problem, fields, names, expect)
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 200)
+    return await home_page(request, form, status=status)
 
 
 def _started(request: Request, accepted: Accepted) -> Response:

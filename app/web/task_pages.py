@@ -136,7 +136,7 @@ def timeline(events: list[Mapping[str, Any]], ran: float | None) -> list[Step]:
         elif event["type"] in ("task.failed", "task.retrying"):
             note = str((card.get("error") or {}).get("message") or "")
         elif event["type"] == "task.succeeded" and ran is not None:
-            note = f"After {length(ran)}"
+            note = f"Took {length(ran)}"
         steps.append(Step(word, tone, datetime.fromisoformat(event["at"]), note))
     return steps
 

@@ -19,6 +19,7 @@ from app.notifications.model import Reading
 from app.ops.parts import PARTS
 from app.web import wording
 from app.web.cards import initials
+from app.web.single_keys import keys_of
 from app.web.static import Static
 from app.web.theme import theme_of
 from app.web.timing import OFTEN, WHEN
@@ -42,7 +43,7 @@ def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templ
         return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
 
     # A page that goes on live gives its own `position`; the others have none.
-    environment.globals.update(timing_words={"when": WHEN, "often": OFTEN})
+    environment.globals.update(shortcut=shortcut, timing_words={"when": WHEN, "often": OFTEN})
     environment.globals.update(static=static.url, icon=icon, version=version, position=None, parts_away=PARTS)
     environment.filters.update(
         about=wording.about,
@@ -57,8 +58,14 @@ def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templ
         ordinal=wording.ordinal,
         plural=wording.plural,
         size=wording.size,
+        took=wording.length,
     )
     return Jinja2Templates(env=environment, context_processors=[_every_page])
+
+
+def shortcut(single_keys: str, key: str) -> Markup:
+    """That a key reaches this control; nothing where single keys are off."""
+    return Markup(' aria-keyshortcuts="{}"').format(key) if single_keys == "on" else Markup()
 
 
 def render(
@@ -117,6 +124,7 @@ def _every_page(request: Request) -> dict[str, Any]:
         "identity": getattr(request.state, "identity", None),
         "path": request.url.path,
         "theme": theme_of(request),
+        "single_keys": keys_of(request),
     }
 
 

@@ -28,8 +28,14 @@ async def choose(request: Request) -> Response:
     if not isinstance(chosen, str) or chosen not in THEMES:
         raise Invalid("The theme was not changed.", fields={"theme": "Choose one of the three."})
     response = RedirectResponse("/account#appearance", 303)
+    remember(request, response, COOKIE, chosen)
+    return response
+
+
+def remember(request: Request, response: Response, name: str, chosen: str) -> None:
+    """Keep what somebody chose for this browser."""
     response.set_cookie(
-        COOKIE,
+        name,
         chosen,
         max_age=int(KEPT.total_seconds()),
         path="/",
@@ -37,4 +43,3 @@ async def choose(request: Request) -> Response:
         httponly=True,
         samesite="lax",
     )
-    return response

@@ -15,8 +15,10 @@ def duration(seconds: float) -> str:
 
 
 def length(seconds: float) -> str:
-    """How long something took: 0.42 -> "0.4 s", 9.96 -> "10.0 s", 134.2 -> "2:14"."""
-    return f"{max(0.0, seconds):.1f} s" if seconds < 10 else duration(seconds)
+    """How long something took: 0.02 -> "under 0.1 s", 0.42 -> "0.4 s", 9.96 -> "10.0 s", 134.2 -> "2:14"."""
+    if seconds < 0.1:
+        return "under 0.1 s"
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def about(seconds: float) -> str:

@@ -45,6 +45,23 @@ def taskline_server(taskline: Taskline) -> str:
     return taskline.url
 
 
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[str]:
+    """A service that holds back, one for each file: one thing at a time, three waiting tasks for each person, short uploads, few sign-ins. Its origin."""
+    settings = {
+        "TASKLINE_LIGHT_SLOTS": "1",
+        "TASKLINE_LIMIT_WAITING": "3",
+        "TASKLINE_LIMIT_UPLOAD": "1000",
+        "TASKLINE_LIMIT_SIGN_INS": "2/hour",
+    }
+    server = Taskline(free_port(), settings)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
+
+
 @pytest.fixture(scope="session")
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
@@ -103,4 +120,11 @@ async def people_of(browser: Browser, server: str) -> AsyncIterator[People]:
 async def people(browser: Browser, taskline_server: str) -> AsyncIterator[People]:
     """People with browsers, of the service that the tests share."""
     async with people_of(browser, taskline_server) as made:
+        yield made
+
+
+@pytest.fixture
+async def narrow_people(browser: Browser, narrow: str) -> AsyncIterator[People]:
+    """People of the service that holds back."""
+    async with people_of(browser, narrow) as made:
         yield made

@@ -40,7 +40,7 @@ async def test_the_reducer(people: People) -> None:
     ("function", "values", "python"),
     [
         ("duration", [0, 59.9, 134.2, 3700, -3], wording.duration),
-        ("length", [-1, 0, 0.42, 9.94, 10, 134.2], wording.length),
+        ("length", [-1, 0, 0.04, 0.0999, 0.1, 0.42, 9.94, 10, 134.2], wording.length),
         ("about", [3, 32, 54, 60, 89, 240, 5399, 7200], wording.about),
         ("size", [0, 999, 1000, 96_400, 4_200_000, 3.2e12], wording.size),
         ("ordinal", [1, 2, 3, 4, 11, 12, 13, 21, 102, 111], wording.ordinal),

@@ -43,7 +43,7 @@ async def test_an_example_and_its_failure(people: People) -> None:
     page = await people.person()
     await live(page)
     await page.get_by_role("button", name="See a failure").click()
-    await expect(page.locator(".toast", has_text="See a failure failed")).to_be_visible()
+    await expect(page.locator("[data-announce]")).to_have_text("See a failure failed")
     await expect(page.locator(".cause")).to_contain_text("What to do")
     await page.get_by_role("link", name="Run again with changes").click()
     fail = page.get_by_role("switch", name="Fail")

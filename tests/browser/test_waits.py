@@ -2,37 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from app.web import wording
-from tests.browser.conftest import People, people_of
+from tests.browser.conftest import People
 from tests.browser.steps import choose, live, start_countdown
-from tests.browser.taskline import Taskline
-from tests.servers import free_port
 
 STARTS = re.compile(r"starts in about \d+ (s|min)")
 SECONDS = {"small": 0.4, "some": 32.0, "more": 240.0}
-
-
-@pytest.fixture(scope="module")
-def narrow() -> Iterator[str]:
-    """A service that does one thing at a time, and lets nobody have more than three tasks waiting: its origin."""
-    server = Taskline(free_port(), {"TASKLINE_LIGHT_SLOTS": "1", "TASKLINE_LIMIT_WAITING": "3"})
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.close()
-
-
-@pytest.fixture
-async def narrow_people(browser: Browser, narrow: str) -> AsyncIterator[People]:
-    async with people_of(browser, narrow) as made:
-        yield made
 
 
 async def estimates(page: Page, code: str, *values: Any) -> Any:

@@ -12,7 +12,7 @@ from app import migrate
 from app.accounts import Accounts, Identity, Limits, Passwords, Revoked, Sessions, User, WrongCredentials
 from app.accounts.limits import WRONG_PASSWORDS
 from app.db import Database, moment, open_database
-from app.errors import Invalid, TooMany, Unauthenticated
+from app.errors import Invalid, NotFound, TooMany, Unauthenticated
 
 PASSWORD = "a long walk at night"
 ANOTHER = "a short swim at noon"
@@ -92,7 +92,7 @@ async def session_of(sessions: Sessions, cookie: str) -> bytes:
 class TestSigningUp:
     async def test_makes_the_user_and_an_empty_stream(self, accounts: Accounts, db: Database) -> None:
         user = await accounts.sign_up(" Ada.Lovelace ", PASSWORD)
-        assert (user.username, user.role) == ("Ada.Lovelace", "user")
+        assert (user.username, user.role) == ("Ada.Lovelace", "member")
         assert abs(user.created_at - datetime.now(UTC)) < timedelta(minutes=1)
         assert await db.fetch_all("SELECT user_id, seq, floor FROM streams") == [
             {"user_id": user.id, "seq": 0, "floor": 0}
@@ -226,7 +226,7 @@ class TestSessions:
     async def test_proves_the_user(self, sessions: Sessions, ada: User) -> None:
         identity = await sessions.identify(await start(sessions, ada))
         assert identity is not None
-        assert (identity.user_id, identity.username, identity.role) == (ada.id, "Ada", "user")
+        assert (identity.user_id, identity.username, identity.role) == (ada.id, "Ada", "member")
 
     @pytest.mark.parametrize(
         "forge", [lambda cookie: cookie[:-1], lambda cookie: cookie.swapcase(), lambda cookie: cookie.split(".")[0]]
@@ -505,3 +505,44 @@ class TestOpenSessions:
             await sessions.end_named(thief, name)
         assert await sessions.ended([mine.session]) == set()
         assert revoked == []
+
+
+class TestOperators:
+    async def test_nobody_becomes_one_by_signing_up(self, ada: User) -> None:
+        assert ada.role == "member"
+
+    async def test_where_it_is_asked_for_the_first_of_all_does(
+        self, db: Database, passwords: Passwords, sessions: Sessions
+    ) -> None:
+        accounts = Accounts(
+            db, passwords, Limits(sign_ups="9/hour", sign_ins="9/hour", requests="9/hour"), first_operates=True
+        )
+        names = ["ada", "bob", "eve", "joe"]
+        users = await asyncio.gather(*(accounts.sign_up(name, PASSWORD) for name in names))
+        assert sorted(user.role for user in users) == ["member", "member", "member", "operator"]
+        first = next(user for user in users if user.role == "operator")
+        assert (await identity_of(sessions, await start(sessions, first))).operates
+        assert (await accounts.sign_up("Later", PASSWORD)).role == "member"
+
+    async def test_not_where_somebody_is_there_already(self, db: Database, passwords: Passwords, ada: User) -> None:
+        accounts = Accounts(
+            db, passwords, Limits(sign_ups="9/hour", sign_ins="9/hour", requests="9/hour"), first_operates=True
+        )
+        assert (await accounts.sign_up("Bob", PASSWORD)).role == "member"
+        assert [user.username for user in await accounts.everybody()] == ["Ada", "Bob"]
+
+    async def test_a_role_is_given_and_taken(self, accounts: Accounts, sessions: Sessions, ada: User) -> None:
+        cookie = await start(sessions, ada)
+        assert not (await identity_of(sessions, cookie)).operates
+        assert (await accounts.appoint("ADA", "operator")).role == "operator"
+        assert (await identity_of(sessions, cookie)).operates
+        await accounts.appoint("ada", "member")
+        assert not (await identity_of(sessions, cookie)).operates
+        with pytest.raises(NotFound, match="no user nobody"):
+            await accounts.appoint("nobody", "operator")
+
+    async def test_what_an_earlier_release_called_a_role_is_no_operator(
+        self, db: Database, sessions: Sessions, ada: User
+    ) -> None:
+        await db.execute("UPDATE users SET role = 'user'")
+        assert (await identity_of(sessions, await start(sessions, ada))).role == "member"

@@ -16,6 +16,7 @@ from app.tasks.line import FRESH as LINE_FRESH
 from app.tasks.line import Lines
 from app.tasks.model import Claim
 from app.tasks.outbox import Outbox
+from app.tasks.pauses import Pauses
 from app.tasks.quota import Quota
 from app.tasks.run_times import FRESH, LOOKED_AT, MOST, RunTimes
 from app.tasks.waits import Wait, Waits
@@ -85,6 +86,10 @@ async def works(tasks: Tasks, able: Mapping[str, int], slots: int, worker: UUID 
     await Catalogue(tasks.db, alive=60).beat(row)
 
 
+async def unheard() -> None:
+    """No worker listens."""
+
+
 def waits(tasks: Tasks, clock: Clock, *, most: int = 100, queue: TaskQueue | None = None) -> Waits:
     outbox = Outbox(Nobody(), queue or MemoryQueue())
     if queue is not None:
@@ -96,6 +101,7 @@ def waits(tasks: Tasks, clock: Clock, *, most: int = 100, queue: TaskQueue | Non
         quota=Quota(tasks.store, most=most, clock=clock),
         lines=Lines(tasks.db, clock=clock),
         run_times=RunTimes(tasks.db, clock=clock),
+        pauses=Pauses(tasks.db, Catalogue(tasks.db, alive=60, clock=clock), signal=unheard, clock=clock),
     )
 
 

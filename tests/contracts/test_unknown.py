@@ -9,6 +9,7 @@ import pytest
 
 from app.catalogue import Catalogue, Worker, Workload
 from app.tasks.model import Event, TaskFilter
+from app.tasks.pauses import Pauses
 from tests.contracts.task_databases import Tasks
 from workers.unknown import UnknownWorkloads
 
@@ -39,6 +40,10 @@ class Told:
         self.types += [event.type for event in events]
 
 
+async def unheard() -> None:
+    """No worker listens."""
+
+
 class Day:
     """A worker's look-out on a clock of its own."""
 
@@ -46,12 +51,14 @@ class Day:
         self.now = 0.0
         self.catalogue = Catalogue(tasks.db, alive=3600, clock=lambda: self.now)
         self.told = Told()
+        self.pauses = Pauses(tasks.db, self.catalogue, signal=unheard, clock=lambda: self.now)
         self.unknown = UnknownWorkloads(
             worker_id=tasks.worker,
             db=tasks.db,
             catalogue=self.catalogue,
             moves=tasks.moves,
             outbox=self.told,  # type: ignore[arg-type]
+            pauses=self.pauses,
             after=DAY,
             clock=lambda: self.now,
         )
@@ -76,6 +83,7 @@ async def day(tasks: Tasks) -> Day:
     await tasks.db.execute("DELETE FROM tasks")
     await tasks.db.execute("DELETE FROM workers")
     await tasks.db.execute("DELETE FROM workloads")
+    await tasks.db.execute("DELETE FROM paused_workloads")
     return Day(tasks)
 
 
@@ -129,6 +137,19 @@ async def test_a_version_that_was_taken_back_fails_and_older_ones_wait_on(tasks:
     assert failed.error["message"] == (
         "No worker has known version 3 of news for 24 hours; those that run know version 2."
     )
+
+
+async def test_what_is_paused_waits_for_whoever_paused_it(tasks: Tasks, day: Day) -> None:
+    user = await tasks.user(next(_users))
+    await day.catalogue.publish([NEWS])
+    await day.catalogue.beat(worker(work=1))
+    task = await tasks.submit(user, workload="news")
+    await day.pauses.pause("news", operator=user)
+    assert await day.looks(0, 12, 48) == 0
+    await day.pauses.resume("news", operator=user)
+    assert await day.looks(49, 72) == 0, "its whole day begins then"
+    assert (await tasks.store.get(user, task.id)).state == "queued"
+    assert await day.looks(73) == 1
 
 
 async def test_more_than_one_piece_fails_in_one_look(tasks: Tasks, day: Day) -> None:

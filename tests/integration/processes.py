@@ -106,12 +106,17 @@ class Service(Server):
 
 
 def taskline(
-    *words: str, program: Sequence[str] = (str(PROGRAM),), variables: Mapping[str, str] | None = None, **settings: str
+    *words: str,
+    program: Sequence[str] = (str(PROGRAM),),
+    variables: Mapping[str, str] | None = None,
+    typed: str = "",
+    **settings: str,
 ) -> str:
     """Run a command that ends by itself, such as `migrate`; returns what it printed. Raises `ServerError` with that where it fails."""
     done = subprocess.run(
         [*program, *words],
         env={**os.environ, **environment(**settings), **(variables or {})},
+        input=typed,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

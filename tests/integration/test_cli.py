@@ -89,7 +89,7 @@ def test_settings_shows_every_one_and_no_secret(tmp_path: Path) -> None:
 
 def test_help_names_every_command() -> None:
     shown = taskline("--help")
-    for command in ("dev", "serve", "worker", "migrate", "doctor", "settings"):
+    for command in ("dev", "serve", "worker", "user", "migrate", "doctor", "settings"):
         assert command in shown
 
 
@@ -102,3 +102,23 @@ def test_a_port_that_is_taken_is_named_with_another(command: str, tmp_path: Path
     assert f"cannot listen on 127.0.0.1:{port}: address already in use" in str(caught.value)
     assert f"PORT={port + 1}" in str(caught.value)
     assert "Traceback" not in str(caught.value)
+
+
+def test_accounts_are_made_and_given_roles(settings: dict[str, Any]) -> None:
+    taskline("migrate", **settings)
+    assert "Nobody has an account yet" in taskline("user", "list", **settings)
+    add = ("user", "add", "--password-stdin")
+    assert "Ada is an operator now." in taskline(*add, "Ada", "--operator", typed="a long walk at night\n", **settings)
+    assert "bob is a member now." in taskline(*add, "bob", typed="a short swim at noon\n", **settings)
+    for typed, name, said in (
+        ("a long walk at night\n", "ADA", "This name is taken"),
+        ("short\n", "eve", "Use at least 8 characters"),
+    ):
+        with pytest.raises(ServerError, match=rf"The account was not made\. {said}"):
+            taskline(*add, name, typed=typed, **settings)
+    assert "bob is an operator now." in taskline("user", "promote", "BOB", **settings)
+    assert "Ada is a member now." in taskline("user", "demote", "ada", **settings)
+    listed = [line.split()[:2] for line in taskline("user", "list", **settings).splitlines()]
+    assert listed == [["member", "Ada"], ["operator", "bob"]]
+    with pytest.raises(ServerError, match=r"There is no user nobody\.\ntaskline user list names everybody"):
+        taskline("user", "promote", "nobody", **settings)

@@ -130,6 +130,19 @@ async def test_a_large_backlog_does_not_flood_the_broker(tasks: Tasks, queue: Br
     assert await queue.depth("light") <= 63 + 3, "and one for each try whether the broker takes any"
 
 
+async def test_what_is_paused_wakes_nobody(tasks: Tasks, queue: Broker, light: Lane) -> None:
+    await forgotten(tasks, 3)
+    sweeper = sweeper_of(tasks, queue, Clock())
+    await rung(light)
+    light.pause(frozenset(ABLE))
+    assert await sweeper.top_up(light) == 0
+    assert await queue.depth("light") == 0
+    assert not await rung(light)
+    light.pause(frozenset())
+    assert await rung(light)
+    assert await sweeper.top_up(light) == 3
+
+
 async def test_a_broker_that_takes_no_hints_makes_the_lane_look_for_itself(
     tasks: Tasks, queue: Broker, light: Lane
 ) -> None:

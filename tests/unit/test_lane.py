@@ -136,3 +136,19 @@ def test_a_lane_that_hears_of_work_looks_seldom() -> None:
     pace.found(1)
     assert 4 <= pace.pause(deaf=False) <= 6
     assert Pace(0.01).pause(deaf=True) <= 0.012, "never less often than usual"
+
+
+async def test_what_is_paused_is_not_claimed_and_rings_when_it_is_resumed() -> None:
+    lane = Lane("light", 1, {"one": 1, "two": 2})
+    lane.pause(frozenset({"one", "other"}))
+    assert lane.able == {"two": 2}
+    assert await lane.rung(0.01) == [], "no ring: a pause is no work"
+    ringing = asyncio.create_task(lane.rung(60))
+    await asyncio.sleep(0)
+    lane.pause(frozenset({"one", "other", "two"}))
+    await asyncio.sleep(0)
+    assert not ringing.done()
+    lane.pause(frozenset({"two"}))
+    async with asyncio.timeout(1):
+        assert await ringing == []
+    assert lane.able == {"one": 1}

@@ -23,6 +23,6 @@ WORKER = Worker(
 
 def test_strangers_hear_nothing_people_the_name_and_administrators_the_reason() -> None:
     assert _left_out([WORKER], None) == {}
-    assert _left_out([WORKER, WORKER], Identity(1, "ada", "user", b"")) == {"bad": SEE_THE_LOG}
+    assert _left_out([WORKER, WORKER], Identity(1, "ada", "member", b"")) == {"bad": SEE_THE_LOG}
     reason = {"bad": "Its import raised KeyError: 'token-123'."}
-    assert _left_out([WORKER], Identity(1, "eve", "admin", b"")) == reason
+    assert _left_out([WORKER], Identity(1, "eve", "operator", b"")) == reason

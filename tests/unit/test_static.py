@@ -148,4 +148,4 @@ def test_scripts_and_styles_stay_small() -> None:
     scripts = loaded_with("app.js", static)
     assert {"store.js", "live.js", "format.js"} < scripts.keys()
     assert len(gzip.compress(b"".join(scripts[name] for name in sorted(scripts)), 9)) <= 12_000
-    assert len(gzip.compress(static.body("app.css"), 9)) <= 8_500
+    assert len(gzip.compress(static.body("app.css"), 9)) <= 8_000

@@ -18,6 +18,14 @@ def test_duration(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
+    [(-1, "under 0.1 s"), (0.04, "under 0.1 s"), (0.1, "0.1 s"), (0.42, "0.4 s"), (9.96, "10.0 s"), (134.2, "2:14")],
+)
+def test_length(seconds: float, text: str) -> None:
+    assert wording.length(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
     [(3, "a few seconds"), (32, "about 30 s"), (60, "about 1 min"), (240, "about 4 min"), (7200, "about 2 h")],
 )
 def test_about(seconds: float, text: str) -> None:

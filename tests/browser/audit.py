@@ -1,0 +1,83 @@
+"""`make audit`: Lighthouse on the pages that people see most. Exit status 1 where accessibility or best practices are under 95.
+
+Needs Node; `npx` fetches Lighthouse where the variable LIGHTHOUSE names no command of one's own. Not part of `make test`, which asks no registry for programs:
+what Lighthouse says of accessibility it takes from axe-core, and those rules are tests (`test_every_page.py`).
+"""
+
+import asyncio
+import os
+import shlex
+import tempfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from playwright.async_api import async_playwright
+
+from tests.browser.furnished import SETTINGS, furnish
+from tests.browser.steps import PASSWORD
+from tests.browser.taskline import Taskline
+from tests.servers import free_port
+from tests.servers.programs import program
+
+LEAST: Final = 95  # of 100
+VERSION: Final = "12.8.2"
+CATEGORIES: Final = ("accessibility", "best-practices")
+# Pages of somebody with tasks; `welcome` is that of a stranger.
+PAGES: Final = {"home": "/", "task": "finished", "tasks": "/tasks", "about": "/about"}
+
+
+def judge(name: str, report: Mapping[str, Any]) -> bool:
+    """Print what a report says of a page; whether that is good enough."""
+    scores: dict[str, int] = {category: round(report["categories"][category]["score"] * 100) for category in CATEGORIES}
+    print(f"{name}: " + ", ".join(f"{category} {score}" for category, score in scores.items()), flush=True)
+    for category in CATEGORIES:
+        for one in report["categories"][category]["auditRefs"]:
+            found = report["audits"][one["id"]]
+            if one["weight"] and found["score"] is not None and found["score"] < 1:
+                print(f"  {found['id']}: {found['title']}")
+    return min(scores.values()) >= LEAST
+
+
+async def audit(url: str, port: int) -> Mapping[str, Any]:
+    """The report of a page, in the browser that listens there. Raises OSError where Lighthouse gives none."""
+    command = shlex.split(os.environ.get("LIGHTHOUSE", f"npx --yes lighthouse@{VERSION}"))
+    options = [f"--port={port}", "--disable-storage-reset", "--quiet", "--output=json", "--output-path=stdout"]
+    process = await asyncio.create_subprocess_exec(
+        *command, url, *options, f"--only-categories={','.join(CATEGORIES)}", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise OSError(f"Lighthouse ended with status {process.returncode}")
+    report: Mapping[str, Any] = orjson.loads(said)
+    return report
+
+
+async def main() -> int:
+    """Return the exit status."""
+    server, port = Taskline(free_port(), SETTINGS), free_port()
+    good = True
+    try:
+        server.start()
+        async with async_playwright() as playwright:
+            with tempfile.TemporaryDirectory(prefix="taskline-audit-", ignore_cleanup_errors=True) as profile:
+                # Lighthouse opens its own tab in the browser's first profile, so that is where somebody has to be signed in.
+                context = await playwright.chromium.launch_persistent_context(
+                    profile,
+                    executable_path=program("chromium"),
+                    args=["--no-sandbox", f"--remote-debugging-port={port}"],
+                    base_url=server.url,
+                )
+                good &= judge("welcome", await audit(f"{server.url}/", port))
+                await context.request.post("/signup", form={"username": "ada-lovelace", "password": PASSWORD})
+                tasks = await furnish(context.request)
+                for name, address in PAGES.items():
+                    good &= judge(name, await audit(f"{server.url}{tasks.get(address, address)}", port))
+                await context.close()
+    finally:
+        server.close()
+    return int(not good)
+
+
+if __name__ == "__main__":
+    raise SystemExit(asyncio.run(main()))
