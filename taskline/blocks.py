@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Literal, cast
 
+import pydantic_core
+
 from taskline import limits
 from taskline.plain import cell, cut, label, number, thin
-from taskline.results import Chart, Metric, Series, Table, Text
+from taskline.results import Cell, Chart, Metric, Series, Table, Text
 
 Kind = Literal["line", "bar", "scatter", "heatmap"]
 KINDS: Final = ("line", "bar", "scatter", "heatmap")
@@ -36,7 +38,7 @@ def metric_block(
 
 
 def table_block(name: str, rows: Iterable[Mapping[str, Any]], cuts: Cuts) -> Table:
-    """The first 200 rows and 50 columns; every row is counted. A column exists where one of the shown rows has it."""
+    """The first 200 rows and 50 columns, or as many rows as 1 MiB holds; every row is counted. A column exists where one of the shown rows has it."""
     source = iter(rows)
     shown = list(islice(source, limits.MOST_ROWS))
     total = len(shown) + sum(1 for _ in source)
@@ -48,10 +50,16 @@ def table_block(name: str, rows: Iterable[Mapping[str, Any]], cuts: Cuts) -> Tab
         cuts.append(f"long cells of table {name!r} were cut to {limits.LONGEST_CELL} characters")
     if len(kept) < len(columns):
         cuts.append(f"table {name!r} shows {len(kept)} of {len(columns)} columns")
+    lines = [[value for value, _ in line] for line in cells]
+    fitting = _fitting(lines)
+    if len(fitting) < len(lines):
+        cuts.append(
+            f"table {name!r} shows the first {len(fitting)} of {total:,} rows: more would be larger than {limits.LARGEST_TABLE >> 20} MiB"
+        )
     return Table(
         name=_name(name),
         columns=[cut(column, limits.LONGEST_NAME) for column in kept],
-        rows=[[value for value, _ in line] for line in cells],
+        rows=fitting,
         total_rows=total,
         total_columns=len(columns),
     )
@@ -103,6 +111,16 @@ def chart_block(
         x_label=cut(labels[0], limits.LONGEST_NAME),
         y_label=cut(labels[1], limits.LONGEST_NAME),
     )
+
+
+def _fitting(lines: list[list[Cell]]) -> list[list[Cell]]:
+    """As many of the first lines as a table may hold."""
+    room = limits.LARGEST_TABLE
+    for place, line in enumerate(lines):
+        room -= len(pydantic_core.to_json(line)) + 1
+        if room < 0:
+            return lines[:place]
+    return lines
 
 
 def _name(name: str) -> str:

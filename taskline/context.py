@@ -1,19 +1,20 @@
 """The Context that a workload gets: who it is, how it reports, what it offers. Nothing of it is awaited."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, get_args
 from uuid import UUID
 
 from taskline import limits
 from taskline.errors import Cancelled
 from taskline.gathering import Gathered
-from taskline.plain import cut
-from taskline.progress import Position
+from taskline.plain import cut, number
+from taskline.progress import Position, Span
 
 Item = TypeVar("Item")
 Level = Literal["debug", "info", "warning", "error"]
+LEVELS: Final = get_args(Level)
 
 
 class Host(Protocol):
@@ -55,6 +56,7 @@ class Context:
         self._strict = strict
         self._position = Position()
         self._message = ""
+        self._complaints: set[str] = set()
 
     @property
     def fencing_token(self) -> tuple[UUID, int]:
@@ -95,20 +97,16 @@ class Context:
 
     def progress(self, fraction: float | None, message: str = "") -> None:
         """How far the current phase is, 0 to 1, or None where nobody knows."""
-        self._message = message or self._message
-        try:
-            self._tell(None if fraction is None else self._position.move(fraction))
-        except TypeError as error:
-            self._complain(error)
+        self._report(lambda: fraction, message)
 
     def step(self, done: int, of: int, message: str = "") -> None:
         """`done` of `of` equal steps of the current phase are made."""
-        self.progress(done / of if of else 1.0, message)
+        self._report(lambda: done / of if of else 1.0, message)
 
     @contextmanager
     def phase(self, message: str, share: float | None = None) -> Iterator[None]:
         """A part of the work that takes `share` (0 to 1) of the whole, or all that is left; progress inside it is counted within it."""
-        span = self._position.open(share)
+        span = self._open(share)
         self._message = message
         self._tell(self._position.fraction())
         try:
@@ -118,7 +116,7 @@ class Context:
 
     def track(self, items: Iterable[Item], message: str = "", total: int | None = None) -> Iterator[Item]:
         """The items, one step each: "Column 3 of 12" for the message "column". Checks for a cancel at each."""
-        many = total if total is not None else len(items) if isinstance(items, Sized) else None
+        many = self._whole(total) if total is not None else len(items) if isinstance(items, Sized) else None
         with self._span(many):
             for done, item in enumerate(items):
                 with self._step(done, many, message):
@@ -128,15 +126,22 @@ class Context:
         self, items: AsyncIterable[Item], message: str = "", total: int | None = None
     ) -> AsyncIterator[Item]:
         """`track` for an asynchronous iterable."""
-        with self._span(total):
+        many = None if total is None else self._whole(total)
+        with self._span(many):
             done = 0
             async for item in items:
-                with self._step(done, total, message):
+                with self._step(done, many, message):
                     yield item
                 done += 1
 
     def log(self, text: str, level: Level = "info") -> None:
         """A line of the task's log; the last 1,000 are kept."""
+        if level not in LEVELS:
+            problem = f"there is no level {level!r} of a log: take one of {', '.join(LEVELS)}"
+            if problem not in self._complaints:  # once, since whoever writes it once writes it often
+                self._complaints.add(problem)
+                self._complain(problem)
+            level = "info"
         self._host.log(level, cut(str(text), limits.LONGEST_LOG_TEXT))
 
     def text(self, name: str, markdown: str) -> None:
@@ -188,7 +193,7 @@ class Context:
         self.check_cancelled()
         span = self._position.open(1 / total) if total else None
         if message:
-            capital = message[:1].upper() + message[1:]
+            capital = str(message)[:1].upper() + str(message)[1:]
             self._message = f"{capital} {done + 1:,} of {total:,}" if total else f"{capital} {done + 1:,}"
         self._tell(self._position.fraction() if total else None)
         try:
@@ -197,10 +202,42 @@ class Context:
             if span is not None:
                 self._position.close(span)
 
+    def _report(self, find: Callable[[], Any], message: str) -> None:
+        self._message = message or self._message
+        try:
+            found = find()
+            fraction = None if found is None else self._position.move(_part(found))
+        except Exception as error:  # noqa: BLE001  a number of another library may raise anything
+            self._complain(error)
+        else:
+            self._tell(fraction)
+
+    def _open(self, share: float | None) -> Span:
+        try:
+            return self._position.open(None if share is None else _part(share))
+        except Exception as error:  # noqa: BLE001  as above
+            self._complain(error)
+            return self._position.open()
+
+    def _whole(self, total: Any) -> int | None:
+        try:
+            return int(total)
+        except Exception as error:  # noqa: BLE001  as above
+            self._complain(error)
+            return None
+
     def _tell(self, fraction: float | None) -> None:
-        self._host.progress(fraction, cut(self._message, limits.LONGEST_MESSAGE))
+        self._host.progress(fraction, cut(str(self._message), limits.LONGEST_MESSAGE))
 
     def _complain(self, problem: Exception | str) -> None:
         if self._strict:
             raise problem if isinstance(problem, Exception) else ValueError(problem)
         self._host.log("warning", cut(str(problem), limits.LONGEST_LOG_TEXT))
+
+
+def _part(value: Any) -> float:
+    """`value`, of whatever library it is, as a plain number. Raises `TypeError` and `ValueError` where it is none."""
+    known = number(value)
+    if known is None:
+        raise ValueError(f"{value!r} says nothing of how far it is")
+    return known

@@ -47,8 +47,10 @@ def workload(function: Callable[..., Any] | None = None, /, **options: Any) -> A
 
     name, title: how it is called, and how people see it; from the function's name. mode: "loop" (`async def`), "process" (`def`: a child process of its own) or
     "thread" (`def` that mostly waits). timeout: seconds or a timedelta, one hour unless said. expected: how long it usually takes. memory_mib, disk_mib,
-    processes, cpu: what its process and all that it starts may use together, of memory, of disk, at once, and of processor time (seconds or a timedelta). retries: how often it is tried again, lost workers included; after an exception only where `retry_on` names it. secrets: variables of the worker's
-    environment that it may read. version: raise it when the params change. aliases: former names. warm: runs once in each new process, before its first task.
+    processes, cpu: what its process and all that it starts may use together, of memory, of disk, at once, and of processor time (seconds or a timedelta).
+    retries: how often it is tried again after `RetryLater`, after an exception that `retry_on` names, and after its process has died by itself. After the death
+    of a whole worker it starts again even with 0; three of those end it. secrets: variables of the worker's environment that it may read. version: raise it when
+    the params change. aliases: former names. warm: runs once in each new process, before its first task.
 
     Raises `DefinitionError` for what cannot be kept.
     """

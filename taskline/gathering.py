@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from taskline import limits
 from taskline.blocks import chart_block, metric_block, table_block, text_block
-from taskline.plain import cut
+from taskline.plain import clean, cut
 from taskline.results import AnyBlock, FileLink, Image, Metric
 
 OFFERED: Final = ".offered"  # the folder, inside the attempt's own, of artifacts that came as bytes or from elsewhere
@@ -80,7 +80,7 @@ class Gathered:
         cuts: list[str] = []
         try:
             block = make(cuts)
-        except (ValidationError, TypeError, ValueError, AttributeError) as error:
+        except (ValidationError, TypeError, ValueError, OverflowError, AttributeError) as error:
             self._complain(error)
             return
         self._blocks[block.type, block.name] = block
@@ -95,17 +95,17 @@ class Gathered:
             self._complain(error)
             return False
         guessed = media_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        self._offers[name] = Offer(name, guessed, path)
+        self._offers[name] = Offer(name, cut(guessed, limits.LONGEST_NAME), path)
         return True
 
     def _kept(self, name: str, content: Path | str | bytes) -> Path:
-        """Where the artifact lies inside the attempt's folder; it is copied there where it lies elsewhere."""
+        """Where the artifact lies inside the attempt's folder; it is copied there where it lies elsewhere, or under a name that cannot be told."""
         folder = self._folder().resolve()
         if not isinstance(content, bytes):
             path = Path(content).resolve()
             if not path.is_file():
                 raise ValueError(f"artifact {name!r}: there is no file {content}")
-            if path.is_relative_to(folder):
+            if path.is_relative_to(folder) and clean(str(path)) == str(path):
                 return path
         kept = folder / OFFERED / name
         kept.parent.mkdir(exist_ok=True)

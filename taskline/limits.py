@@ -14,6 +14,7 @@ MOST_POINTS: Final = 2_000  # of a series
 MOST_HEATMAP: Final = 100  # rows, and columns, of a heatmap
 LONGEST_SUMMARY: Final = 200  # characters
 LARGEST_VALUE: Final = 262_144  # bytes of JSON
+LARGEST_TABLE: Final = 1_048_576  # bytes of JSON, all rows together
 LARGEST_BLOCKS: Final = 2_097_152  # bytes of JSON, all blocks of a result together
 LONGEST_LOG_TEXT: Final = 2_000  # characters of a line
 LONGEST_MESSAGE: Final = 500  # characters, of progress and of an error

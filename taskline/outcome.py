@@ -29,16 +29,16 @@ def result_of(returned: Any, blocks: Sequence[AnyBlock], cuts: Cuts) -> Result:
 
 def _fitting(blocks: list[AnyBlock], cuts: Cuts) -> list[AnyBlock]:
     """As many of the first blocks as a result may hold."""
-    if len(blocks) <= 1:
-        return blocks
     room, kept = limits.LARGEST_BLOCKS, list[AnyBlock]()
     for block in blocks[: limits.MOST_BLOCKS]:
-        room -= len(block.model_dump_json())
+        room -= len(block.model_dump_json().encode())
         if room < 0:
             break
         kept.append(block)
     if len(kept) < len(blocks):
-        cuts.append(f"the result shows {len(kept)} of {len(blocks)} blocks")
+        cuts.append(
+            f"the result shows {len(kept)} of {len(blocks)} blocks: it holds {limits.MOST_BLOCKS} at most, of {limits.LARGEST_BLOCKS >> 20} MiB together"
+        )
     return kept
 
 

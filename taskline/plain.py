@@ -2,12 +2,16 @@
 
 import json
 import math
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pydantic_core
 
 from taskline import limits
+
+# NUL, and halves of characters: `os.listdir` gives them for names that are not UTF-8.
+_UNWRITABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def plain(value: Any) -> Any:
@@ -16,9 +20,16 @@ def plain(value: Any) -> Any:
     >>> plain({"a": float("nan"), "b": {1}})
     {'a': None, 'b': [1]}
     """
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, bool):
         return value
-    return json.loads(pydantic_core.to_json(value, inf_nan_mode="null", bytes_mode="base64", fallback=_other))
+    if isinstance(value, str):
+        return clean(value)
+    try:
+        text = _json(value)
+    except pydantic_core.PydanticSerializationError:
+        text = _json(_clean_inside(value))
+    known = json.loads(text)
+    return _clean_inside(known) if b"\\u0000" in text else known
 
 
 def cell(value: Any) -> tuple[bool | int | float | str | None, bool]:
@@ -51,9 +62,14 @@ def label(value: Any) -> int | float | str | None:
         return cut(str(plain(value)), limits.LONGEST_NAME)
 
 
+def clean(text: str) -> str:
+    """`text` with a replacement character for each NUL and each half of a character, which neither JSON nor databases take."""
+    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def cut(text: str, most: int) -> str:
-    """`text` of at most `most` characters, ending in an ellipsis where some are gone."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """`text`, clean, of at most `most` characters, ending in an ellipsis where some are gone."""
+    return clean(text if len(text) <= most else f"{text[: most - 1]}…")
 
 
 def one_line(text: str) -> str:
@@ -66,6 +82,21 @@ def thin(points: Sequence[Any], most: int) -> list[Any]:
     if len(points) <= most:
         return list(points)
     return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
+
+
+def _json(value: Any) -> bytes:
+    return pydantic_core.to_json(value, inf_nan_mode="null", bytes_mode="base64", fallback=_other)
+
+
+def _clean_inside(value: Any) -> Any:
+    match value:
+        case str():
+            return clean(value)
+        case Mapping():
+            return {_clean_inside(key): _clean_inside(part) for key, part in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_clean_inside(part) for part in value]
+    return value
 
 
 def _other(value: Any) -> Any:

@@ -7,6 +7,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
 from taskline.errors import DefinitionError
+from taskline.files import FILE_FORMAT
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -16,7 +17,7 @@ Schema = dict[str, Any]
 def schema_of(model: type[BaseModel], *, name: str, title: str) -> Schema:
     """The schema. A file param is `{"type": "string", "format": "taskline-file"}`, with what it accepts in `x-accept`; units stand in `x-unit`.
 
-    `T | None` is one nullable field, `"type": [T, "null"]`, not two alternatives. Raises `DefinitionError` where a type has no JSON Schema.
+    `T | None` is one nullable field, `"type": [T, "null"]`, not two alternatives. Raises `DefinitionError` where a type has no JSON Schema, or a file inside it.
     """
     try:
         made = model.model_json_schema(schema_generator=GenerateJsonSchema, mode="validation")
@@ -27,6 +28,12 @@ def schema_of(model: type[BaseModel], *, name: str, title: str) -> Schema:
     if "$defs" in clear and not _uses(clear, "#/$defs/"):
         del clear["$defs"]
     clear.setdefault("properties", {})
+    for param, shape in clear["properties"].items():
+        if shape.get("format") != FILE_FORMAT and _holds_file(shape, definitions, set()):
+            raise DefinitionError(
+                f"{name}: {param} has a File inside its type, which no form can show and no worker fetches: a param takes one file, as `File` or "
+                "`File | None`. Give each file a param of its own, or take them together as one archive"
+            )
     return {"$schema": DIALECT, **clear, "title": title}
 
 
@@ -72,3 +79,16 @@ def _uses(part: Any, reference: str) -> bool:
             _uses(value, reference) for key, value in part.items() if key != "$defs"
         )
     return isinstance(part, list) and any(_uses(one, reference) for one in part)
+
+
+def _holds_file(part: Any, definitions: Schema, seen: set[str]) -> bool:
+    if isinstance(part, list):
+        return any(_holds_file(one, definitions, seen) for one in part)
+    if not isinstance(part, dict):
+        return False
+    name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+    if name in definitions and name not in seen:
+        seen.add(name)
+        if _holds_file(definitions[name], definitions, seen):
+            return True
+    return part.get("format") == FILE_FORMAT or any(_holds_file(value, definitions, seen) for value in part.values())

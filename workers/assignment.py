@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict
 from uuid import UUID
 
-from workers.log_book import LogBook, LogLine
+from workers.log_book import LogBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,6 @@ class Assignment:
 
     task_id: UUID
     attempt: int
-    max_attempts: int
     claim: UUID
     workload: str
     version: int
@@ -72,7 +71,6 @@ class Outcome:
     summary: str | None = None
     error: Problem | None = None
     artifacts: tuple[ArtifactFile, ...] = ()
-    log: tuple[LogLine, ...] = ()
 
     @classmethod
     def failure(
@@ -82,10 +80,9 @@ class Outcome:
         hint: str | None = None,
         *,
         retry: bool = False,
-        log: tuple[LogLine, ...] = (),
     ) -> "Outcome":
         """An attempt that did not succeed; with `retry` the task is tried again."""
-        return cls(kind="retry" if retry else "failed", error={"kind": kind, "message": message, "hint": hint}, log=log)
+        return cls(kind="retry" if retry else "failed", error={"kind": kind, "message": message, "hint": hint})
 
     @classmethod
     def stopped(cls, stop: "Stop") -> "Outcome":

@@ -89,19 +89,18 @@ class Attempt:
                     "timeout",
                     f"The task took longer than its limit of {_spoken(self.description.timeout_s)}.",
                     hint,
-                    log=self.assignment.book.lines,
                 )
             case "cancel":
-                return Outcome(kind="cancelled", log=self.assignment.book.lines)
+                return Outcome(kind="cancelled")
             case "withdraw" | "abandon":
-                return Outcome(kind="withdrawn", log=self.assignment.book.lines)
+                return Outcome(kind="withdrawn")
         match ending:
             case Succeeded():
                 return self._success(ending)
             case Death(breach=Breach() as breach):
-                return Outcome.failure(breach.kind, breach.message, breach.hint, log=self.assignment.book.lines)
+                return Outcome.failure(breach.kind, breach.message, breach.hint)
             case Death(ours=True):
-                return Outcome(kind="withdrawn", log=self.assignment.book.lines)
+                return Outcome(kind="withdrawn")
             case Death():
                 return self._crash(ending)
         return self._failure(ending)
@@ -113,27 +112,21 @@ class Attempt:
             result=ending.result.model_dump(mode="json"),
             summary=ending.result.summary,
             artifacts=artifacts,
-            log=self.assignment.book.lines,
         )
 
     def _failure(self, ending: Unsuccessful) -> Outcome:
         if ending.kind == "cancelled":
-            return Outcome.failure(
-                "error",
-                "The workload ended itself with Cancelled, though nobody had asked it to.",
-                log=self.assignment.book.lines,
-            )
+            return Outcome.failure("error", "The workload ended itself with Cancelled, though nobody had asked it to.")
         kind: Literal["error", "rejected"] = "rejected" if ending.kind == "rejected" else "error"
         return Outcome(
             kind="retry" if ending.kind == "retry" else "failed",
             retry_after=ending.after,
             error={"kind": kind, "message": ending.message, "hint": ending.hint},
-            log=self.assignment.book.lines,
         )
 
     def _crash(self, death: Death) -> Outcome:
         error: Problem = {"kind": "lost", "message": death.message, "hint": death.hint}
-        return Outcome(kind="crashed", error=error, log=self.assignment.book.lines)
+        return Outcome(kind="crashed", error=error)
 
     def _artifact(self, offer: Offered) -> ArtifactFile | None:
         # A child's word is checked: only a regular file inside the attempt's own folder goes out, whatever a symbolic link says.

@@ -74,13 +74,8 @@ class Worker:
 
 
 def _told(error: BaseException, retry_on: tuple[str, ...]) -> Unsuccessful:
-    try:
-        told = failure(error, retry_on)
-        return told if told.hint else told.model_copy(update={"hint": hint(error)})
-    except Exception as other:  # noqa: BLE001  an exception whose own methods raise
-        return Unsuccessful(
-            kind="failed", message=f"{type(error).__name__} (it cannot be shown: {type(other).__name__})"
-        )
+    told = failure(error, retry_on)
+    return told if told.hint else told.model_copy(update={"hint": hint(error)})
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from app.tasks.outbox import Outbox
 log = logging.getLogger(__name__)
 
 EVERY: Final = 0.5  # seconds
+SETTLED_AFTER: Final = 1.0  # seconds from the first answer, for who cannot wait longer
 
 
 class Doubts:
@@ -23,8 +24,9 @@ class Doubts:
         self._moves = moves
         self._outbox = outbox
         self._lasting = lasting  # seconds of answers
-        self._tokens: dict[UUID, float | None] = {}  # until when; None while nothing was answered
+        self._tokens: dict[UUID, float | None] = {}  # when the first answer came; None before
         self._some = asyncio.Event()
+        self._asked = asyncio.Event()
 
     def add(self, token: UUID) -> None:
         """No answer came to a claim under this token."""
@@ -39,12 +41,23 @@ class Doubts:
                 await self._settle()
             except Unavailable as error:
                 log.debug("claims stay in doubt: %s", error)
+            except Exception:
+                log.exception("claims stay in doubt")
             if not self._tokens:
                 self._some.clear()
+            self._asked.set()
             await asyncio.sleep(EVERY)
 
+    async def settled(self) -> None:
+        """Until it is as good as sure that nothing is claimed unheard, while `run` goes on. No end without the database."""
+        while any(
+            answered is None or time.monotonic() < answered + SETTLED_AFTER for answered in self._tokens.values()
+        ):
+            self._asked.clear()
+            await self._asked.wait()
+
     async def _settle(self) -> None:
-        for token, until in list(self._tokens.items()):
+        for token, answered in list(self._tokens.items()):
             if claimed := await self._moves.under(token):
                 log.warning("%d tasks were claimed without an answer: they go back to the queue", len(claimed))
                 endings = [
@@ -52,7 +65,7 @@ class Doubts:
                 ]
                 self._outbox.committed(event for event in await self._moves.finish(endings) if event is not None)
             now = time.monotonic()
-            if claimed or (until is not None and until < now):
+            if claimed or (answered is not None and answered + self._lasting < now):
                 del self._tokens[token]
-            elif until is None:
-                self._tokens[token] = now + self._lasting
+            elif answered is None:
+                self._tokens[token] = now

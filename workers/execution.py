@@ -8,19 +8,16 @@ from typing import Any, Final
 
 from taskline import Workload
 from workers.allowance import Allowance
-from workers.assignment import ArtifactFile, Assignment, LocalFile, Outcome, Problem, Reports, Stop
+from workers.assignment import Assignment, Outcome, Reports, Stop
 from workers.attempt import Attempt
 from workers.children import Children
 from workers.deaths import Death
-from workers.description import Catalogue
+from workers.description import Catalogue, Description
 from workers.in_thread import run_in_thread
 from workers.invocation import load
-from workers.log_book import LogLine
 from workers.on_loop import run_on_loop
 from workers.watch import Watch
 from workers.wire import SentFile, Work
-
-__all__ = ["ArtifactFile", "Assignment", "Execution", "LocalFile", "LogLine", "Outcome", "Problem", "Reports", "Stop"]
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +62,9 @@ class Execution:
         """SIGKILL every child that works, at once; their work is withdrawn. Any thread, even while the loop is blocked."""
         self._children.kill_all()
 
-    def schema(self, workload: str) -> Mapping[str, Any]:
-        """The JSON Schema of a workload's params. Raises `KeyError` for one that the catalogue does not have."""
-        return self._known[workload].schema
+    def description(self, workload: str) -> Description | None:
+        """What is known of a workload; None where the catalogue does not have it."""
+        return self._known.get(workload)
 
     async def run(self, assignment: Assignment, reports: Reports, stop: Stop) -> Outcome:
         """Run one attempt within its time limit. Never raises for what a workload does; where the caller is cancelled, the work is ended."""

@@ -7,7 +7,9 @@ from typing import Any
 from taskline import Workload
 from taskline.calling import arguments, raised
 from taskline.context import Context
+from taskline.limits import LONGEST_MESSAGE
 from taskline.outcome import result_of
+from taskline.plain import clean, cut
 from workers.wire import Ending, Offered, Succeeded, Unsuccessful
 
 __all__ = ["arguments", "failure", "load", "success"]
@@ -37,16 +39,20 @@ def success(context: Context, returned: Any) -> Ending:
 
 
 def failure(error: BaseException, retry_on: tuple[str, ...]) -> Unsuccessful:
-    """The ending of a function that raised."""
-    meant = raised(error, retry_on)
-    return Unsuccessful(
-        kind=meant.kind,
-        message=meant.message,
-        hint=meant.hint,
-        after=meant.after,
-        trace="" if meant.stated else _trace(error),
-    )
+    """The ending of a function that raised, whatever the exception is made of."""
+    try:
+        meant = raised(error, retry_on)
+        return Unsuccessful(
+            kind=meant.kind,
+            message=meant.message,
+            hint=meant.hint,
+            after=meant.after,
+            trace="" if meant.stated else _trace(error),
+        )
+    except Exception as other:  # noqa: BLE001  its own methods raise, or its hint is no text
+        said = f"{type(error).__name__} (it cannot be shown: {type(other).__name__})"
+        return Unsuccessful(kind="failed", message=cut(said, LONGEST_MESSAGE))
 
 
 def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-_LONGEST_TRACE:]
+    return clean("".join(traceback.format_exception(error))[-_LONGEST_TRACE:])

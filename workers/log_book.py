@@ -71,9 +71,9 @@ class LogBook:
 def _parts(text: str) -> list[str]:
     # What a bar of progress writes over on a terminal is written over here, too.
     lines = [part.rstrip("\r").rpartition("\r")[2] for part in _ESCAPES.sub("", text).split("\n")]
-    return [_plain(line)[:LONGEST_LOG_TEXT] for line in lines]
+    return [plain(line)[:LONGEST_LOG_TEXT] for line in lines]
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
     """Without control characters and halves of characters, which neither databases nor browsers take."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line).encode("utf-8", "replace").decode()

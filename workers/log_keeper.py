@@ -42,19 +42,29 @@ class LogKeeper:
     async def _store(self, running: Running) -> bool:
         """Whether the database has answered."""
         claim = running.claim
-        first, lines = running.book.unstored()
-        last = first + len(lines) - 1
-        text = orjson.dumps([{"at": one.at, "level": one.level, "text": one.text} for one in lines]).decode()
-        try:
-            await self._keep(LogPiece(claim.id, claim.attempt, claim.token, first, last, text))
-        except Unavailable as error:
-            log.warning("task %s: cannot store its log yet: %s", claim.id, error)
-            return False
-        except Unstorable as error:
-            log.warning("task %s: lines of its log cannot be stored: %s", claim.id, error)
-        running.book.stored(last, time.monotonic())
-        return True
+        async with running.storing:  # or two pieces that begin with the same line would be on their way
+            first, lines = running.book.unstored()
+            if not lines:
+                return True
+            last = first + len(lines) - 1
+            text = orjson.dumps([{"at": one.at, "level": one.level, "text": one.text} for one in lines]).decode()
+            try:
+                await self._keep(LogPiece(claim.id, claim.attempt, claim.token, first, last, text))
+            except Unavailable as error:
+                log.warning("task %s: cannot store its log yet: %s", claim.id, error)
+                return False
+            except Unstorable as error:
+                log.warning("task %s: lines of its log cannot be stored: %s", claim.id, error)
+            running.book.stored(last, time.monotonic())
+            return True
 
     async def _write(self, pieces: Sequence[LogPiece]) -> Sequence[None]:
-        await self._moves.keep_log(pieces)
+        try:
+            await self._moves.keep_log(pieces)
+        except (Unavailable, Unstorable):
+            raise
+        except Exception as error:
+            # A fault of ours. Each piece goes by itself then: no task may lose its log, or even its end, by that of another.
+            log.exception("%d pieces of logs could not be stored", len(pieces))
+            raise Unstorable from error
         return [None] * len(pieces)

@@ -7,13 +7,14 @@ from typing import Final
 from app.events.model import Frame
 from app.tasks.document import progress_frame
 from app.tasks.model import Claim, Mark
+from workers.log_book import plain
 
 APART: Final = 0.2  # seconds between two frames of a task
 LONGEST_MESSAGE: Final = 200  # characters
 
 
 class Progress:
-    """Implements `workers.execution.Reports` for one attempt. Called in the loop. `holds`: whether the claim surely does."""
+    """Implements `workers.assignment.Reports` for one attempt. Called in the loop. `holds`: whether the claim surely does."""
 
     def __init__(self, claim: Claim, tell: Callable[[Sequence[Frame]], None], holds: Callable[[], bool]) -> None:
         self._claim = claim
@@ -31,7 +32,7 @@ class Progress:
         """The newest state; what lies between two frames is dropped."""
         if self._ended:
             return
-        self._fraction, self._message = fraction, message[:LONGEST_MESSAGE]
+        self._fraction, self._message = fraction, plain(message[:LONGEST_MESSAGE])
         self._unmarked = True
         if self._timer is None:
             self._timer = self._loop.call_at(max(self._loop.time(), self._told_at + APART), self._send)

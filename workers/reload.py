@@ -1,5 +1,6 @@
 """Takes up changed code of workloads while a worker runs, for whoever writes them."""
 
+import ast
 import asyncio
 import importlib
 import importlib.util
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Final
 
 from watchfiles import Change, DefaultFilter, awatch
 
@@ -18,18 +20,33 @@ from workers.description import Catalogue
 
 log = logging.getLogger(__name__)
 
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})  # names of folders
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Where the code of some workloads is: a package with all that is in it, or the folder of a single module with the modules beside it."""
+    """Where the code of some workloads is: a package with all that is in its folder, or `module`, a single file with those beside it that it imports."""
 
     folder: Path
-    package: bool
+    module: Path | None = None
 
     def holds(self, path: str) -> bool:
         """Whether the file is a part of it."""
         file = Path(path)
-        return file.is_relative_to(self.folder) if self.package else file.parent == self.folder and file.suffix == ".py"
+        if self.module is None:
+            return file.is_relative_to(self.folder)
+        return file == self.module or (file.parent == self.folder and file in self._beside())
+
+    def _beside(self) -> set[Path]:
+        # Where packages are installed, what lies beside a module is somebody else's.
+        if self.module is None or not _INSTALLED.isdisjoint(self.folder.parts):
+            return set()
+        found, unread = {self.module}, [self.module]
+        while unread:
+            new = {self.folder / f"{name}.py" for name in _imported(unread.pop())} - found
+            found |= new
+            unread += new
+        return found
 
 
 def roots_of(sources: Sequence[str]) -> list[Root]:
@@ -41,8 +58,8 @@ def roots_of(sources: Sequence[str]) -> list[Root]:
         spec = importlib.util.find_spec(module) if module == BUILT_IN else _outermost(module)
         if spec is None or not spec.origin:
             continue
-        folder = Path(spec.origin).resolve().parent
-        found.append(Root(folder, package=spec.submodule_search_locations is not None))
+        file = Path(spec.origin).resolve()
+        found.append(Root(file.parent, None if spec.submodule_search_locations is not None else file))
     return list(dict.fromkeys(found))
 
 
@@ -72,7 +89,7 @@ class Reloader:
         await asyncio.gather(*(self._watch(package=package) for package in (True, False)))
 
     async def _watch(self, *, package: bool) -> None:
-        roots = [root for root in self._roots if root.package is package]
+        roots = [root for root in self._roots if (root.module is None) is package]
         if not roots:
             return
         keep = DefaultFilter()
@@ -82,7 +99,7 @@ class Reloader:
 
         try:
             async for burst in awatch(
-                *(root.folder for root in roots), watch_filter=wanted, recursive=package, debounce=400
+                *{root.folder for root in roots}, watch_filter=wanted, recursive=package, debounce=400
             ):
                 async with self._one_at_a_time:
                     await self._take_up({path for _, path in burst})
@@ -116,6 +133,17 @@ class Reloader:
             if file and any(root.holds(str(Path(file).resolve())) for root in self._roots):
                 del sys.modules[name]
         importlib.invalidate_caches()
+
+
+def _imported(file: Path) -> set[str]:
+    """The top-level modules that the file imports; none where it cannot be read."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in named}
 
 
 def _outermost(module: str) -> ModuleSpec | None:

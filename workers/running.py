@@ -1,5 +1,6 @@
 """An attempt in a slot."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Running:
     progress: Progress
     folder: Path
     book: LogBook = field(default_factory=LogBook)  # its log
+    storing: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a piece of its log is on its way
     ending: bool = False  # its end is being written
     void: bool = False  # the claim is lost: write nothing
 

@@ -1,7 +1,6 @@
 """The one execution path of every backend: slot -> claim -> run -> finish."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +17,15 @@ from app.errors import TasklineError, Unavailable
 from app.tasks.model import Claim
 from app.tasks.moves import Moves
 from app.tasks.outbox import Outbox
+from workers.assignment import Assignment, Outcome, Stop
+from workers.background import background
 from workers.doubts import Doubts
 from workers.endings import Endings
-from workers.execution import Assignment, Execution, Outcome, Stop
+from workers.execution import Execution
 from workers.heart import Contact, Heart, Listener, Rhythm
 from workers.inputs import Inputs
+from workers.keeper import Keeper
 from workers.lane import Lane
-from workers.log_keeper import LogKeeper
 from workers.pace import Pace
 from workers.progress import Progress
 from workers.running import Running
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 AFTER_ERROR: Final = 0.5  # seconds before the database is asked again
 MOST_CLAIMED: Final = 100  # tasks in one claim
 HAND_BACK_WITHIN: Final = 15.0  # seconds; more than a database takes to come back from a restart
-MARK_EVERY: Final = 1.0  # seconds
+MOST_FAULTS: Final = 3  # attempts that the worker's own faults cost no task a retry
 
 
 class Runtime:
@@ -65,7 +66,8 @@ class Runtime:
         self._inputs = Inputs(files, artifacts, execution)
         self._running: dict[UUID, Running] = {}
         self._attempts: set[asyncio.Task[None]] = set()
-        self._logs = LogKeeper(moves)
+        self._jobs: list[asyncio.Task[None]] = []
+        self._keeper = Keeper(moves, lambda: list(self._running.values()))
         self._endings = Endings(moves, outbox, Results(files.room, artifacts))
         self._rhythm = rhythm
         self._poll = poll
@@ -84,20 +86,16 @@ class Runtime:
         self._heart.renew(worker)
 
     async def run(self) -> None:
-        """Claim and run until the lanes are closed; what runs then goes on until `drain`.
+        """Claim and run until the lanes are closed; what runs then goes on until `drain`, which must follow.
 
         Closed, not cancelled: a claim under way may commit, and its tasks must not wait for their leases to end.
         """
         self._heart.start()
-        jobs = [asyncio.create_task(job) for job in (self._keep_marks(), self._doubts.run())]
-        try:
-            async with asyncio.TaskGroup() as group:
-                for lane in self._lanes:
-                    lane.ring()  # there may be work already
-                    group.create_task(self._claim(lane))
-        finally:
-            for job in jobs:
-                job.cancel()
+        self._jobs = [background(self._keeper.run()), background(self._doubts.run())]
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                lane.ring()  # there may be work already
+                group.create_task(self._claim(lane))
 
     async def drain(self, within: float) -> None:
         """Let what runs end within so many seconds; hand the rest back to the queue. Call it after `run` has ended.
@@ -111,13 +109,13 @@ class Runtime:
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=GRACE)
         for running in self._running.values():
-            if not running.ending:
-                running.stop.abandon()  # a thread that does not end does so with this process, a moment from now
-        if self._attempts:
-            _, left = await asyncio.wait(self._attempts, timeout=HAND_BACK_WITHIN)
-            for attempt in left:
-                attempt.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            running.stop.abandon()  # a thread that does not end does so with this process, a moment from now
+        settling = asyncio.create_task(self._doubts.settled())
+        _, left = await asyncio.wait([*self._attempts, settling], timeout=HAND_BACK_WITHIN)
+        left.update(self._jobs)
+        for job in left:
+            job.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._heart.stop()
 
     def heed_cancel(self, task_id: UUID) -> None:
@@ -156,6 +154,8 @@ class Runtime:
         folder = self._scratch / f"{claim.id}-{claim.attempt}"
         progress = Progress(claim, self._outbox.tell, lambda: self._heart.sure(claim.id))
         running = Running(claim, Stop(), progress, folder)
+        if (earlier := self._running.get(claim.id)) is not None:
+            earlier.give_up()  # its claim was lost, which this worker would have heard at the next heartbeat
         self._running[claim.id] = running
         self._heart.hold(claim.id, claim.token, asked_at)
         attempt = asyncio.create_task(self._attempt(lane, running))
@@ -165,19 +165,26 @@ class Runtime:
     async def _attempt(self, lane: Lane, running: Running) -> None:
         claim = running.claim
         try:
-            outcome = await self._outcome(running)
-            running.ending = True
-            running.progress.end()
-            await self._logs.keep_rest(running)
-            await self._endings.write(running, outcome)
-            self._forget(running)
-            if running.folder.exists():
-                await asyncio.to_thread(remove, running.folder)
+            try:
+                await self._end(running, await self._outcome(running))
+            except Exception:
+                log.exception("task %s: attempt %d came to nothing by a fault of this worker", claim.id, claim.attempt)
+                await self._end(running, _after_fault(claim))
         except Exception:
             log.exception("task %s: the attempt could not be ended; its lease gives it to another worker", claim.id)
         finally:
             self._forget(running)
-            lane.give_back()
+            try:
+                if running.folder.exists():
+                    await asyncio.to_thread(remove, running.folder)
+            finally:
+                lane.give_back()
+
+    async def _end(self, running: Running, outcome: Outcome) -> None:
+        running.ending = True
+        running.progress.end()
+        await self._keeper.rest(running)
+        await self._endings.write(running, outcome)
 
     def _forget(self, running: Running) -> None:
         # Handed back a moment ago, the task may run here again by now, under another token.
@@ -198,7 +205,6 @@ class Runtime:
         assignment = Assignment(
             task_id=claim.id,
             attempt=claim.attempt,
-            max_attempts=claim.max_attempts,
             claim=claim.token,
             workload=claim.workload,
             version=claim.version,
@@ -210,15 +216,6 @@ class Runtime:
         )
         return await self._execution.run(assignment, running.progress, running.stop)
 
-    async def _keep_marks(self) -> None:
-        while True:
-            await asyncio.sleep(MARK_EVERY)
-            marks = [mark for running in list(self._running.values()) if (mark := running.progress.mark())]
-            if marks:
-                with contextlib.suppress(Unavailable):
-                    await self._moves.mark(marks)
-            await self._logs.keep(list(self._running.values()))
-
     def _cancel(self, task_id: UUID) -> None:
         if running := self._running.get(task_id):
             if running.stop.reason == "withdraw":
@@ -227,9 +224,11 @@ class Runtime:
 
     def _lost(self, task_id: UUID, token: UUID) -> None:
         running = self._running.get(task_id)
-        if running is not None and running.claim.token == token and not running.ending:
+        if running is None or running.claim.token != token:
+            return
+        if not running.ending:  # whose claim is over as soon as its end is written
             log.warning("task %s: the claim was lost; stopping its work", task_id)
-            running.give_up()
+        running.give_up()
 
     def _fence(self) -> None:
         self._execution.kill_all()
@@ -238,3 +237,11 @@ class Runtime:
     def _hand_all_back(self) -> None:
         for running in self._running.values():
             running.hand_back()
+
+
+def _after_fault(claim: Claim) -> Outcome:
+    """Another worker may do better, or this one in a moment; but not for ever."""
+    if claim.attempt <= MOST_FAULTS:
+        return Outcome(kind="withdrawn")
+    hint = "The worker's log tells an administrator why. Then start it again."
+    return Outcome.failure("error", "The worker could not run this task, by a fault of its own.", hint, retry=True)

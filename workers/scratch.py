@@ -17,12 +17,19 @@ def scratch(parent: Path, worker_id: UUID) -> Iterator[Path]:
     """A folder for one worker, removed at the end; what dead workers left in `parent` is removed at the start."""
     parent.mkdir(parents=True, exist_ok=True)
     for lock in parent.glob("*.lock"):
-        with lock.open("r") as held, contextlib.suppress(BlockingIOError):
+        try:
+            held = lock.open("r")
+        except FileNotFoundError:  # another worker that starts has removed it
+            continue
+        with held, contextlib.suppress(BlockingIOError):
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(lock)
     lock = parent / f"{worker_id}.lock"
-    with lock.open("x") as held:
+    unnamed = lock.with_suffix(".new")
+    with unnamed.open("x") as held:
+        # Locked before others can find it: they would take it for a dead worker's.
         fcntl.flock(held, fcntl.LOCK_EX)
+        unnamed.rename(lock)
         folder = lock.with_suffix("")
         folder.mkdir()
         try:

@@ -5,12 +5,12 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from app.db import NOW, Database, moment
+from app.db import NOW, Database
 from app.errors import Unavailable
 from app.queues import TaskQueue
 from app.tasks.model import Event
@@ -83,7 +83,7 @@ class Sweeper:
 
     async def reap(self) -> Sequence[Event]:
         """Take over tasks whose leases have ended; but only after a whole lease of unbroken contact, else a frozen database would make the living look dead."""
-        now = moment(await self._db.fetch_val(f"SELECT {NOW} AS now"))
+        now = await self._db.now()
         self._contact.good()
         if not self._contact.unbroken_for(self._lease):
             return ()
@@ -118,7 +118,7 @@ class Sweeper:
         UNION ALL SELECT id FROM (SELECT id FROM tasks WHERE state = 'queued' AND lane = :lane AND run_at > created_at AND run_at <= {NOW}{unpaused}
           ORDER BY run_at LIMIT :most) w
         LIMIT :most"""
-        values = {"lane": lane.name, "stale": datetime.now(UTC) - STALE, "most": most, **names}
+        values = {"lane": lane.name, "stale": await self._db.now() - STALE, "most": most, **names}
         rows = await self._db.fetch_all(sql, values)
         return [UUID(str(row["id"])) for row in rows]
 

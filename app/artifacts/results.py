@@ -32,7 +32,7 @@ class Results:
     async def keep(
         self, user_id: int, task_id: UUID, attempt: int, token: UUID, files: Sequence[Made]
     ) -> list[dict[str, Any]]:
-        """Store them; the answer goes into the task's row. Raises `NoRoom`, `Unavailable`."""
+        """Store them; the answer goes into the task's row. Raises `NoRoom`; `Unavailable`, after which it may be called again with the same."""
         # A folder of its own for each claim: an attempt that was given up never overwrites what another one made. Numbers, as not every
         # store takes every name.
         keys = [f"tasks/{task_id}/{attempt}-{token}/{number}" for number in range(len(files))]

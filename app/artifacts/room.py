@@ -10,6 +10,8 @@ from app.errors import TooMany
 LOCK: Final = 0x46494C45  # of this table's sums among PostgreSQL's advisory locks
 RETRY_AFTER: Final = 3600.0  # seconds: as often as what has expired goes
 
+_INSERT: Final = f"INSERT INTO objects (key, user_id, task_id, size, made_at) VALUES (:key, :user, :task, :size, {NOW})"
+
 
 class NoRoom(TooMany):
     """Your files take up all the room that you have."""
@@ -37,20 +39,24 @@ class Room:
     async def take(self, user_id: int, key: str, *, likely: int, at_least: int = 0) -> int:
         """Hold room for an upload: `likely` bytes, or as many as there are. Returns how many. Raises `NoRoom` where not even `at_least` are left."""
         async with self._db.transaction():
-            left = self.most - await self._counted(user_id)
+            await self._alone(user_id)
+            left = self.most - await self.used(user_id)
             if left < max(1, at_least):
                 raise NoRoom(self.most - left, self.most)
             held = min(likely, left)
-            await self._add(user_id, None, {key: held})
+            await self._db.execute(_INSERT, {"key": key, "user": user_id, "task": None, "size": held})
         return held
 
     async def keep(self, user_id: int, task_id: UUID, sizes: Mapping[str, int]) -> None:
-        """Hold room for all of a task's files, by key. Raises `NoRoom`."""
+        """Hold room for all of a task's files, by key. Raises `NoRoom`. Again for the same keys, where no answer came, it counts them once."""
         async with self._db.transaction():
-            used = await self._counted(user_id)
-            if used + sum(sizes.values()) > self.most:
-                raise NoRoom(used, self.most)
-            await self._add(user_id, task_id, sizes)
+            await self._alone(user_id)
+            for key, size in sizes.items():
+                values = {"key": key, "user": user_id, "task": task_id, "size": size}
+                await self._db.execute(f"{_INSERT} ON CONFLICT (key) DO NOTHING", values)
+            used = await self.used(user_id)
+            if used > self.most:
+                raise NoRoom(used - sum(sizes.values()), self.most)
 
     async def settle(self, key: str, size: int) -> bool:
         """The object is stored and has this size. False where its row is gone, because storing it took longer than a day."""
@@ -62,15 +68,9 @@ class Room:
         for key in keys:
             await self._db.execute("DELETE FROM objects WHERE key = :key", {"key": key})
 
-    async def _counted(self, user_id: int) -> int:
-        """What is used, while nobody else counts: two uploads at once must not both find the same room. SQLite has one writer anyway."""
+    async def _alone(self, user_id: int) -> None:
+        """Until the end of the transaction nobody else counts: two uploads at once must not both find the same room. SQLite has one writer anyway."""
         if self._db.dialect == "postgresql":
             await self._db.fetch_all(
                 "SELECT pg_advisory_xact_lock(CAST(:lock AS int), CAST(:user AS int))", {"lock": LOCK, "user": user_id}
             )
-        return await self.used(user_id)
-
-    async def _add(self, user_id: int, task_id: UUID | None, sizes: Mapping[str, int]) -> None:
-        sql = f"INSERT INTO objects (key, user_id, task_id, size, made_at) VALUES (:key, :user, :task, :size, {NOW})"
-        for key, size in sizes.items():
-            await self._db.execute(sql, {"key": key, "user": user_id, "task": task_id, "size": size})

@@ -103,7 +103,8 @@ class PostgresDatabase(Database):
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         with _unavailable():
-            async with self._connection() as connection, connection.transaction():
+            # asyncpg's own: where a connection breaks, that of `databases` would keep it for this asyncio task, and all that the task does then would fail.
+            async with self._connection() as connection, connection.raw_connection.transaction():
                 yield
 
     @contextlib.asynccontextmanager
@@ -111,7 +112,7 @@ class PostgresDatabase(Database):
         with _unavailable():
             async with (
                 self._connection() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
+                connection.raw_connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 yield
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from app.errors import Refused
-from app.tasks.params import file_params
+from taskline.checking import file_params
 
 ARTIFACT: Final = "$artifact"
 VALUE: Final = "$value"

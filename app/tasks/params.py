@@ -1,17 +1,13 @@
-"""Checking a task's params against its workload's schema, before it is accepted. Custom validators run later, in the worker."""
+"""Checking a task's params against its workload's schema and its owner's files, before it is accepted."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
-
-import jsonschema_rs
 
 from app.artifacts.files import Files
 from app.catalogue import Workload
 from app.errors import NotFound
-
-FILE_FORMAT: Final = "taskline-file"
-MASK: Final = "this"  # in place of the value: it may be long, and whoever sent it knows it
+from taskline.checking import file_params, problems_of, validator_of
 
 
 class ParamsChecker:
@@ -45,32 +41,3 @@ class ParamsChecker:
         if at not in self._validators:
             self._validators[at] = validator_of(workload.schema)
         return self._validators[at]
-
-
-def validator_of(schema: Mapping[str, Any]) -> Any:
-    """The compiled schema, for `problems_of`."""
-    return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, mask=MASK)
-
-
-def problems_of(validator: Any, params: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong by the schema, by the name of the param; empty where all is well."""
-    if validator.is_valid(params):
-        return {}
-    return dict(problem for error in validator.iter_errors(params) for problem in _problems(error))
-
-
-def file_params(schema: Mapping[str, Any]) -> list[str]:
-    """The names of the params that take a file's id."""
-    return [name for name, part in schema.get("properties", {}).items() if part.get("format") == FILE_FORMAT]
-
-
-def _problems(error: Any) -> Iterator[tuple[str, str]]:
-    """The params that an error is about, each with what is wrong."""
-    match error.kind:
-        case jsonschema_rs.ValidationErrorKind.Required(property=name):
-            yield name, "is required"
-        case jsonschema_rs.ValidationErrorKind.AdditionalProperties(unexpected=names):
-            for name in names:
-                yield name, "is not a param of this workload"
-        case _:
-            yield ".".join(str(part) for part in error.instance_path) or "params", error.message

@@ -1,7 +1,8 @@
 """Retention: what the log and the idempotency keys may forget, in pieces so small that nobody waits for them.
 
 Of each user the log keeps a suffix: the events up to `streams.floor` are gone, together and by number, so that a reader sees either an event or that it
-came too late for it. Never by time alone: a clock that went back leaves old times behind new ones.
+came too late for it. Never by time alone: a clock that went back leaves old times behind new ones. The clock is the database's: that of one worker, if it
+is wrong, must not forget what others still want.
 """
 
 import asyncio
@@ -34,14 +35,14 @@ class Pruning:
 
     async def its_turn(self, every: timedelta) -> bool:
         """Whether nobody has begun to prune in the last `every`; the caller has begun now."""
-        now = await self._now()
+        now = await self._db.now()
         sql = """INSERT INTO meta (key, value) VALUES ('pruned_at', :now)
         ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value < :stale RETURNING key"""
         return bool(await self._db.fetch_all(sql, {"now": _text(now), "stale": _text(now - every)}))
 
     async def events(self) -> int:
         """Of each user, forget the longest run of events from the oldest on that are all older than `kept`; returns how many."""
-        before = await self._now() - self._kept
+        before = await self._db.now() - self._kept
         forgotten = 0
         async for user_id, floor, oldest in self._streams():
             if oldest is None or oldest >= before:
@@ -54,7 +55,7 @@ class Pruning:
         sql = """DELETE FROM idempotency WHERE (user_id, key) > (:user, :key) AND (user_id, key) <= (:last_user, :last_key) AND created_at < :before
         AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = idempotency.task_id)
         AND NOT EXISTS (SELECT 1 FROM events e WHERE e.task_id = idempotency.task_id AND e.type = 'task.deleted' AND e.at >= :before) RETURNING key"""
-        before = await self._now() - KEYS_KEPT
+        before = await self._db.now() - KEYS_KEPT
         forgotten = 0
         here: tuple[int, str] | None = (0, "")
         while here is not None:
@@ -110,10 +111,6 @@ class Pruning:
         rows = await self._db.fetch_all(sql, {"user": user_id, "key": key, "most": PIECE})
         last = (rows[-1]["user_id"], rows[-1]["key"]) if rows else (user_id, key)
         return (last if len(rows) == PIECE else None), last
-
-    async def _now(self) -> datetime:
-        """By the database's clock: that of one worker, if it is wrong, must not forget what others still want."""
-        return moment(await self._db.fetch_val("SELECT clock_timestamp()"))
 
 
 def _text(at: datetime) -> str:

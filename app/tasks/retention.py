@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from app.artifacts import ArtifactStore
 from app.artifacts.need import needed
 from app.artifacts.room import Room
-from app.db import NOW, Database, moment
+from app.db import Database
 
 PIECE: Final = 500  # objects that one statement looks at
 FEW: Final = 50  # uploads: each is looked for in what its owner has waiting
@@ -44,7 +44,7 @@ class Retention:
 
     async def uploads(self) -> int:
         """Remove uploads whose days are over and that nothing needs; returns how many."""
-        before = await self._now() - self._kept
+        before = await self._db.now() - self._kept
         candidates = (
             "SELECT id FROM files WHERE coalesce(used_at, created_at) < :before AND id > :after ORDER BY id LIMIT :most"
         )
@@ -63,7 +63,7 @@ class Retention:
 
     async def objects(self) -> int:
         """Remove results whose days are over, and what a lost attempt, a deleted task or a broken upload left behind; returns how many."""
-        now = await self._now()
+        now = await self._db.now()
         sql = _UNWANTED.format_map(_TEXTS[self._db.dialect])
         removed, after = 0, ""
         while (last := await self._last_after(after)) is not None:
@@ -87,6 +87,3 @@ class Retention:
         )
         last: str | None = await self._db.fetch_val(sql, {"after": key, "most": PIECE})
         return last
-
-    async def _now(self) -> datetime:
-        return moment(await self._db.fetch_val(f"SELECT {NOW}"))

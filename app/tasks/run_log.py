@@ -15,13 +15,15 @@ MOST_LINES: Final = 1_000  # of an attempt: its last ones
 MOST_ATTEMPTS: Final = 10  # of a task: its newest ones
 START: Final = (0, 0)  # before the first line of the first attempt
 
-# Only what still holds its claim writes. A piece may come twice, then with more lines: its first answer was not heard.
+# Only what still holds its claim writes. A piece may come twice, then with more lines: its first answer was not heard. In one statement too, which
+# PostgreSQL lets write a row only once.
 WRITE_POSTGRESQL: Final = f"""
 WITH i AS (SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[]) AS i(id, attempt, claim, first, last, lines)),
 old AS (DELETE FROM log_pieces p USING i WHERE p.task_id = i.id
   AND ((p.attempt = i.attempt AND p.last <= i.last - {MOST_LINES}) OR p.attempt <= i.attempt - {MOST_ATTEMPTS}))
 INSERT INTO log_pieces AS p (task_id, attempt, first, last, lines)
-  SELECT i.id, i.attempt, i.first, i.last, i.lines FROM i JOIN tasks t ON t.id = i.id AND t.attempt = i.attempt AND t.claim = i.claim
+  SELECT DISTINCT ON (i.id, i.attempt, i.first) i.id, i.attempt, i.first, i.last, i.lines
+  FROM i JOIN tasks t ON t.id = i.id AND t.attempt = i.attempt AND t.claim = i.claim ORDER BY i.id, i.attempt, i.first, i.last DESC
 ON CONFLICT (task_id, attempt, first) DO UPDATE SET last = excluded.last, lines = excluded.lines WHERE excluded.last > p.last"""
 _GIVEN: Final = """(SELECT value->>'id' AS id, value->>'attempt' AS attempt, value->>'token' AS claim, value->>'first' AS first, value->>'last' AS last,
   value->>'lines' AS lines FROM json_each(?1))"""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.web.typed import Kind, option, type_of, typed, value_of
+from taskline.files import FILE_FORMAT
 
 Sent = Mapping[str, Sequence[str]]
 
@@ -120,7 +121,7 @@ def _bound(shape: Mapping[str, Any], *keys: str) -> str:
 
 
 def _kind(shape: Mapping[str, Any]) -> Kind:
-    if shape.get("format") == "taskline-file":
+    if shape.get("format") == FILE_FORMAT:
         return "file"
     if "enum" in shape:
         labels = [_option_label(value) for value in shape["enum"]]

@@ -58,8 +58,8 @@ class Harness:
         accepted_version = workload.version if version is None else version
         crossed, files = accepted(workload, params or {}, accepted_version)
         told = {name: value for name, value in (secrets or {}).items() if name in workload.secrets}
-        run, clock, task_id, reason = Run(told=["task.queued"]), Clock(), uuid4(), None
-        again = True
+        run, clock, task_id = Run(told=["task.queued"]), Clock(), uuid4()
+        errors, again = 0, True
         while again:
             run.attempts += 1
             run.told.append("task.started")
@@ -84,10 +84,11 @@ class Harness:
             )
             attempt = Attempt(call, host, clock, folder)
             ending = attempt.run(may_die=crash_at is not None and run.reports < crash_at)
-            run.exception, reason = attempt.exception, host.reason
+            run.exception = attempt.exception
             if isinstance(ending, Dead):
                 self._dead.append(attempt)
-            again = _ended(run, workload, ending, reason, clock)
+            errors += isinstance(ending, Raised)
+            again = _ended(run, workload, ending, host.reason, errors, clock)
         run.seconds = clock.now
         for named, what in ((crash_at, "crash"), (cancel_at, "cancel")):
             if named is not None and run.reports < named:
@@ -132,8 +133,10 @@ class Harness:
         self._dead.clear()
 
 
-def _ended(run: Run, workload: Workload[..., Any], ending: Ending, reason: Reason | None, clock: Clock) -> bool:
-    """Write down how an attempt ended; whether there is another."""
+def _ended(
+    run: Run, workload: Workload[..., Any], ending: Ending, reason: Reason | None, errors: int, clock: Clock
+) -> bool:
+    """Write down how an attempt ended; whether there is another. `errors`: attempts that raised, this one included; a worker's death is none."""
     match ending:
         case Dead():
             # That is not the workload's fault: it is tried again whatever `retries` says.
@@ -151,7 +154,7 @@ def _ended(run: Run, workload: Workload[..., Any], ending: Ending, reason: Reaso
                 }
         case Returned(result, artifacts):
             run.state, run.result, run.artifacts, run.error = "succeeded", result, artifacts, None
-        case Raised(kind="retry", after=after) if run.attempts < workload.max_attempts:
+        case Raised(kind="retry", after=after) if errors < workload.max_attempts:
             clock.advance(2.0**run.attempts if after is None else after)
             run.told.append("task.retrying")
             return True

@@ -167,6 +167,16 @@ async def test_what_a_deleted_task_and_a_broken_upload_left_is_collected(house: 
     assert (house.stored(), await house.room.used(house.user)) == (set(), 0)
 
 
+async def test_room_for_the_same_result_is_held_once_however_often_it_is_asked_for(house: House) -> None:
+    task_id, sizes = uuid4(), {"tasks/x/0": 300, "tasks/x/1": 400}
+    for _ in range(2):  # the first answer was not heard
+        await house.room.keep(house.user, task_id, sizes)
+        assert await house.room.used(house.user) == 700
+    with pytest.raises(NoRoom, match="take up 700 of the 1,000 bytes"):
+        await house.room.keep(house.user, task_id, {"tasks/y/0": 1, "tasks/y/1": 300})
+    assert await house.room.used(house.user) == 700, "of what does not fit nothing is held"
+
+
 async def test_more_than_one_stretch(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.tasks.retention.PIECE", 20)
     await house.room.keep(house.user, uuid4(), {f"tasks/x/{number}": 1 for number in range(50)})

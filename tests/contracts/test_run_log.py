@@ -89,6 +89,14 @@ async def test_a_piece_that_comes_again_is_kept_once(tasks: Tasks) -> None:
     assert await places(tasks, claim) == [(1, number) for number in range(1, 8)]
 
 
+async def test_pieces_with_the_same_beginning_may_come_in_one_call(tasks: Tasks) -> None:
+    claim, other = await begun(tasks), await begun(tasks)
+    pieces = [piece(claim, 1, 2), piece(other, 1, 1), piece(claim, 1, 4), piece(claim, 1, 3), piece(other, 2, 2)]
+    await tasks.moves.keep_log(pieces)
+    assert await places(tasks, claim) == [(1, 1), (1, 2), (1, 3), (1, 4)]
+    assert await places(tasks, other) == [(1, 1), (1, 2)]
+
+
 async def test_the_last_lines_of_an_attempt_are_kept(tasks: Tasks) -> None:
     claim = await begun(tasks)
     for start in range(1, 3_000, 400):

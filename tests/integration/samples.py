@@ -85,6 +85,8 @@ def raises(kind: str) -> None:
             sys.exit(3)
         case "memory":
             raise MemoryError
+        case "unclear":
+            raise Fail("It is over", hint=3)  # type: ignore[arg-type]
         case "json":
             import json
 
@@ -237,6 +239,14 @@ def stubborn(ctx: Context, until: str) -> str:
             continue
 
 
+@workload(mode="thread")
+def makes(ctx: Context) -> str:
+    """Makes two files."""
+    ctx.artifact("one.txt", b"first")
+    ctx.artifact("two.txt", b"second")
+    return "made"
+
+
 @workload
 async def tells(ctx: Context) -> dict[str, int]:
     """Tells its process, from another coroutine."""
@@ -261,3 +271,47 @@ async def grown(seconds: Annotated[int, Field(ge=0)]) -> int:
 @grown.upgrade(2)
 def _minutes(params: dict[str, int]) -> dict[str, int]:
     return {"seconds": params["minutes"] * 60}
+
+
+@workload
+def half_said(ctx: Context) -> list[str]:
+    """Report names of files that are not UTF-8, as `os.listdir` gives them, and more that makes no sense."""
+    (ctx.folder / "half\udc80").write_text("made")
+    ctx.log("log \udc80\0", level="warn")  # type: ignore[arg-type]
+    ctx.progress(0.1, "now \udc80")
+    ctx.progress(0.2, "soon \udc80")  # sent by another thread of the process
+    ctx.sleep(0.3)
+    ctx.step(1, "2")  # type: ignore[arg-type]
+    ctx.progress(0.3, "at once")
+    ctx.progress(0.4, "the last")
+    ctx.sleep(0.3)
+    ctx.metric("metric \udc80", "value \udc80")
+    ctx.artifact("made.txt", ctx.folder / "half\udc80", "text/\udc80")
+    return ["returned \udc80\0"]
+
+
+@workload
+async def half_raised() -> None:
+    """Fail with the name of a file that is not UTF-8."""
+    raise OSError("cannot open half\udc80")
+
+
+@workload(version=2)
+async def renamed(file: File) -> str:
+    """Has called its file otherwise."""
+    return file.path.read_text()
+
+
+@renamed.upgrade(1)
+def _file(params: dict[str, str]) -> dict[str, str]:
+    (file,) = params.values()
+    return {"file": file}
+
+
+@workload
+async def unclear() -> None:
+    """Ask for another try at no time."""
+    raise RetryLater("Not now", after="soon")  # type: ignore[arg-type]
+
+
+unclear_thread = workload(name="unclear_thread", mode="thread")(raises.function)

@@ -382,7 +382,6 @@ def work(path: Path, folder: Path) -> Assignment:
     return Assignment(
         task_id=uuid4(),
         attempt=1,
-        max_attempts=3,
         claim=uuid4(),
         workload="csv_profile",
         version=1,

@@ -17,6 +17,7 @@ from workers.assignment import Assignment, LocalFile, Outcome, Stop
 from workers.child_handle import Child
 from workers.describe import describe
 from workers.execution import Execution
+from workers.log_book import LogBook
 
 SAMPLES = "tests.integration.samples"
 ENVIRON = {
@@ -58,7 +59,6 @@ def run(execution: Execution, tmp_path: Path) -> Run:
         reports, stop = changes.pop("reports", Heard()), changes.pop("stop", Stop())
         values: dict[str, Any] = {
             "attempt": 1,
-            "max_attempts": 3,
             "version": 1,
             "files": {},
             "folder": tmp_path / uuid4().hex,
@@ -80,8 +80,9 @@ def error_of(outcome: Outcome) -> tuple[str, str, str | None]:
 
 
 async def test_process_work_succeeds_with_all_it_made(run: Run, tmp_path: Path) -> None:
-    heard = Heard()
-    outcome = await run("measure", {"file": "f1"}, files={"f1": file_at(tmp_path / "up", b"seven b")}, reports=heard)
+    heard, book = Heard(), LogBook()
+    files = {"f1": file_at(tmp_path / "up", b"seven b")}
+    outcome = await run("measure", {"file": "f1"}, files=files, reports=heard, book=book)
     assert outcome.kind == "succeeded", outcome
     assert outcome.result is not None
     assert outcome.result["value"] == {"bytes": 7, "label": None}
@@ -91,7 +92,7 @@ async def test_process_work_succeeds_with_all_it_made(run: Run, tmp_path: Path) 
         ("made.txt", "text/plain", 4, b"made"),
         ("bytes.bin", "application/octet-stream", 2, b"\x00\x01"),
     ]
-    assert sorted(line.text for line in outcome.log) == ["counting", "printed upload.txt", "to the other stream"]
+    assert sorted(line.text for line in book.lines) == ["counting", "printed upload.txt", "to the other stream"]
     assert heard.said[0] == (0.0, "Part 1 of 3")
     assert [fraction for fraction, _ in heard.said] == sorted(fraction or 0 for fraction, _ in heard.said)
 
@@ -164,8 +165,9 @@ async def test_a_retry_says_when(run: Run) -> None:
 
 
 async def test_a_killed_process_keeps_what_it_printed_and_hints_at_memory(run: Run) -> None:
-    outcome = await run("dies", {"how": "kill"})
-    assert [line.text for line in outcome.log] == ["last words"]
+    book = LogBook()
+    outcome = await run("dies", {"how": "kill"}, book=book)
+    assert [line.text for line in book.lines] == ["last words"]
     assert "memory" in (error_of(outcome)[2] or "")
 
 
@@ -215,12 +217,12 @@ async def test_the_time_limit_is_kept_in_every_mode(run: Run, workload: str, how
 
 async def test_clean_up_after_a_cancel_is_let_run(run: Run) -> None:
     for workload, params in (("patient", {}), ("on_loop", {"how": "sleep"})):
-        stop, heard = Stop(), Heard()
-        attempt = asyncio.ensure_future(run(workload, params, stop=stop, reports=heard))
+        stop, heard, book = Stop(), Heard(), LogBook()
+        attempt = asyncio.ensure_future(run(workload, params, stop=stop, reports=heard, book=book))
         await heard.first.wait()
         stop.cancel()
         outcome = await asyncio.wait_for(attempt, 5)
-        assert (outcome.kind, [line.text for line in outcome.log]) == ("cancelled", ["cleaned up"])
+        assert (outcome.kind, [line.text for line in book.lines]) == ("cancelled", ["cleaned up"])
 
 
 async def test_a_cancel_that_comes_before_the_work_ends_it_too(run: Run) -> None:
@@ -243,13 +245,13 @@ async def test_abandoned_work_is_killed_at_once_with_the_programs_it_started(run
 
 
 async def test_a_child_outlives_the_service_managers_sigterm(run: Run, tmp_path: Path) -> None:
-    stop, heard, pids = Stop(), Heard(), tmp_path / "pids"
-    attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, stop=stop, reports=heard))
+    stop, heard, pids, book = Stop(), Heard(), tmp_path / "pids", LogBook()
+    attempt = asyncio.ensure_future(run("patient", {"pid_file": str(pids)}, stop=stop, reports=heard, book=book))
     await heard.first.wait()
     os.kill(int(pids.read_text().split()[0]), signal.SIGTERM)
     stop.cancel()
     outcome = await asyncio.wait_for(attempt, 5)
-    assert (outcome.kind, [line.text for line in outcome.log]) == ("cancelled", ["cleaned up"])
+    assert (outcome.kind, [line.text for line in book.lines]) == ("cancelled", ["cleaned up"])
 
 
 async def test_a_cancelled_caller_ends_the_work(run: Run, tmp_path: Path) -> None:
@@ -339,7 +341,7 @@ async def test_children_and_theirs_die_with_a_worker_that_is_killed(tmp_path: Pa
         async def main():
             execution = Execution(await describe([SAMPLES]))
             execution.open()
-            work = Assignment(task_id=uuid.uuid4(), attempt=1, max_attempts=1, claim=uuid.uuid4(), workload="patient", version=1,
+            work = Assignment(task_id=uuid.uuid4(), attempt=1, claim=uuid.uuid4(), workload="patient", version=1,
                               params={{"pid_file": {str(pids)!r}}}, files={{}}, folder=Path({str(tmp_path / "attempt")!r}))
             heard = Heard()
             run = asyncio.ensure_future(execution.run(work, heard, Stop()))
@@ -391,12 +393,12 @@ async def test_a_coroutine_runs_apart_as_it_does_on_the_loop(run: Run) -> None:
 
 
 async def test_a_coroutine_apart_hears_of_its_cancel_and_may_clean_up(run: Run) -> None:
-    stop, heard = Stop(), Heard()
-    attempt = asyncio.ensure_future(run("calm_loop", {"how": "sleep"}, stop=stop, reports=heard, apart=True))
+    stop, heard, book = Stop(), Heard(), LogBook()
+    attempt = asyncio.ensure_future(run("calm_loop", {"how": "sleep"}, stop=stop, reports=heard, apart=True, book=book))
     await heard.first.wait()
     stop.cancel()
     outcome = await asyncio.wait_for(attempt, 5)
-    assert (outcome.kind, [line.text for line in outcome.log]) == ("cancelled", ["cleaned up"])
+    assert (outcome.kind, [line.text for line in book.lines]) == ("cancelled", ["cleaned up"])
 
 
 async def test_only_so_many_run_apart_at_once_and_who_waits_can_be_cancelled(
@@ -427,3 +429,41 @@ async def test_withdrawn_work_is_waited_for_where_it_cannot_be_killed(run: Run, 
     assert not done
     (tmp_path / "end").touch()
     assert (await asyncio.wait_for(attempt, 5)).kind == "withdrawn"
+
+
+async def test_what_no_json_holds_is_told_all_the_same(run: Run) -> None:
+    heard, book = Heard(), LogBook()
+    outcome = await run("half_said", reports=heard, book=book)
+    assert outcome.kind == "succeeded", outcome
+    assert [message for _, message in heard.said] == ["now \ufffd", "soon \ufffd", "at once", "the last"]
+    lines = [(line.level, line.text) for line in book.lines]
+    assert ("info", "log \ufffd\ufffd") in lines
+    assert [level for level, text in lines if "no level 'warn'" in text or "unsupported operand" in text] == [
+        "warning"
+    ] * 2
+    assert outcome.result is not None
+    assert outcome.result["value"] == ["returned \ufffd\ufffd"]
+    assert [(one.name, one.media_type, one.path.read_bytes()) for one in outcome.artifacts] == [
+        ("made.txt", "text/\ufffd", b"made")
+    ]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_an_error_that_no_json_holds_ends_its_task(run: Run, apart: bool) -> None:
+    outcome = await asyncio.wait_for(run("half_raised", apart=apart), 10)
+    assert error_of(outcome) == ("error", "OSError: cannot open half\ufffd", None)
+
+
+@pytest.mark.parametrize(
+    ("workload", "params", "said"),
+    [
+        ("unclear", {}, "RetryLater (it cannot be shown: ValidationError)"),
+        ("unclear_thread", {"kind": "unclear"}, "Fail (it cannot be shown: TypeError)"),
+        ("raises", {"kind": "unclear"}, "Fail (it cannot be shown: TypeError)"),
+    ],
+)
+async def test_an_error_that_makes_no_sense_ends_its_task(
+    run: Run, workload: str, params: dict[str, Any], said: str
+) -> None:
+    outcome = await asyncio.wait_for(run(workload, params), 10)
+    assert (outcome.kind, error_of(outcome)) == ("failed", ("error", said, None))

@@ -16,6 +16,7 @@ from workers.allowance import Allowance
 from workers.assignment import Assignment, Outcome, Stop
 from workers.describe import describe
 from workers.execution import Execution
+from workers.log_book import LogBook
 
 GREEDY = "tests.integration.greedy"
 Run = Callable[..., Awaitable[Outcome]]
@@ -34,17 +35,24 @@ async def execution() -> AsyncIterator[Execution]:
 
 @pytest.fixture
 def run(execution: Execution, tmp_path: Path) -> Run:
-    async def run(workload: str, *, stop: Stop | None = None, reports: Heard | None = None, **params: Any) -> Outcome:
+    async def run(
+        workload: str,
+        *,
+        stop: Stop | None = None,
+        reports: Heard | None = None,
+        book: LogBook | None = None,
+        **params: Any,
+    ) -> Outcome:
         assignment = Assignment(
             task_id=uuid4(),
             attempt=1,
-            max_attempts=3,
             claim=uuid4(),
             workload=workload,
             version=1,
             params=params,
             files={},
             folder=tmp_path / uuid4().hex,
+            book=book or LogBook(),
         )
         return await asyncio.wait_for(execution.run(assignment, reports or Heard(), stop or Stop()), 25)
 
@@ -116,10 +124,11 @@ async def test_what_takes_too_much_fails_alone(
 
 @pytest.mark.parametrize(("how", "kind"), [("return", "succeeded"), ("exit", "crashed"), ("segfault", "crashed")])
 async def test_nothing_goes_on_after_its_end(run: Run, execution: Execution, how: str, kind: str) -> None:
-    outcome = await run("leaves", how=how)
+    book = LogBook()
+    outcome = await run("leaves", how=how, book=book)
     assert outcome.kind == kind
     await nothing_left(execution)
-    [pid] = [int(line.text.split()[1]) for line in outcome.log if line.text.startswith("left ")]
+    [pid] = [int(line.text.split()[1]) for line in book.lines if line.text.startswith("left ")]
     left = family.member(pid)
     assert left is None or left.dead, "whoever adopted it collects it in a moment"
 

@@ -23,6 +23,7 @@ from app.errors import Unavailable
 from app.events.model import Frame
 from app.queues import open_queue
 from app.resources import moves_on
+from app.tasks.model import Task
 from app.tasks.outbox import Outbox
 from app.tasks.states import State
 from tests.contracts.task_databases import Tasks, task_database
@@ -30,7 +31,8 @@ from workers.describe import BUILT_IN, describe
 from workers.execution import Execution
 from workers.heart import Contact, Rhythm
 from workers.lane import Lane
-from workers.runtime import Runtime
+from workers.running import Running
+from workers.runtime import MOST_FAULTS, Runtime
 
 ADA = 1
 SAMPLES = "tests.integration.samples"
@@ -214,6 +216,27 @@ async def test_a_worker_that_lost_its_claim_stops_and_writes_nothing(bench: Benc
     )
 
 
+async def test_a_task_that_comes_back_before_its_loss_was_heard_of_runs_here_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = await bench.countdown(600)
+    (attempt,) = bench.runtime._attempts
+    moves = type(bench.tasks.moves)
+    heartbeat = moves.heartbeat
+
+    async def deaf(self: Any, tokens: Any) -> Any:
+        return dict.fromkeys(tokens, False)
+
+    monkeypatch.setattr(moves, "heartbeat", deaf)
+    assert len(await bench.tasks.moves.reap([], ahead=60)) == 1
+    await bench.tasks.db.execute("UPDATE tasks SET run_at = created_at WHERE state = 'queued'")
+    bench.lane.ring()
+    await bench.followers.until(lambda: bench.followers.types().count("task.started") == 2)
+    await asyncio.wait_for(attempt, 5)
+    monkeypatch.setattr(moves, "heartbeat", heartbeat)
+    assert await bench.counts(task_id) == ("running", 2, 0, 1)
+
+
 async def test_without_the_database_all_work_is_ended_and_handed_back_once_it_answers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,3 +399,206 @@ async def test_a_task_that_was_handed_back_runs_here_again_beside_its_last_attem
     assert second.claim.attempt == 2
     assert bench.runtime._heart.sure(task_id)
     monkeypatch.undo()
+
+
+async def test_a_result_outlives_a_database_and_a_file_store_that_are_away_as_its_task_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, keep, upload = Room.used, Room.keep, ArtifactStore.upload
+    cuts: list[str] = []
+
+    async def cut(room: Room, user_id: int) -> int:
+        if not cuts:
+            cuts.append("in the transaction")
+            if room._db.dialect == "postgresql":
+                await room._db.fetch_val("SELECT pg_terminate_backend(pg_backend_pid())")
+            raise Unavailable
+        return await used(room, user_id)
+
+    async def unheard(*arguments: Any) -> None:
+        await keep(*arguments)
+        if len(cuts) < 2:
+            cuts.append("after its commit")
+            raise Unavailable
+
+    async def away(*arguments: Any) -> None:
+        if len(cuts) < 3:
+            cuts.append("from the store")
+            raise Unavailable
+        await upload(*arguments)
+
+    monkeypatch.setattr(Room, "used", cut)
+    monkeypatch.setattr(Room, "keep", unheard)
+    monkeypatch.setattr(ArtifactStore, "upload", away)
+    task_id = await bench.start("makes")
+    await bench.followers.until(lambda: len(bench.followers.types()) == 2)
+    assert cuts == ["in the transaction", "after its commit", "from the store"]
+    assert await bench.counts(task_id) == ("succeeded", 1, 0, 0)
+    artifacts = (await bench.tasks.store.get(ADA, task_id)).artifacts
+    assert [artifact["size"] for artifact in artifacts] == [5, 6]
+    assert await bench.tasks.db.fetch_val("SELECT sum(size) FROM objects") == 11, "counted once"
+
+
+async def unable(*_: object) -> None:
+    raise Unavailable
+
+
+async def test_a_file_store_that_stays_away_fails_the_attempt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ArtifactStore, "upload", unable)
+    monkeypatch.setattr("workers.endings.KEEP_WITHIN", 0.0)
+    task_id = await bench.start("makes")
+    await bench.followers.until(lambda: "task.retrying" in bench.followers.types())
+    assert await bench.counts(task_id) == ("queued", 1, 1, 0)
+
+
+@pytest.mark.parametrize("why", ["cancelled", "lost", "drained"])
+async def test_a_result_that_waits_for_the_file_store_is_given_up_when_it_need_not_be_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    tried = asyncio.Event()
+
+    async def away(*_: object) -> None:
+        tried.set()
+        raise Unavailable
+
+    monkeypatch.setattr(ArtifactStore, "upload", away)
+    task_id = await bench.start("makes")
+    async with asyncio.timeout(10):
+        await tried.wait()
+    match why:
+        case "cancelled":
+            await bench.tasks.moves.cancel(ADA, [task_id])
+            bench.runtime.heed_cancel(task_id)
+            await bench.idle()
+            assert await bench.counts(task_id) == ("cancelled", 1, 0, 0)
+        case "lost":
+            bench.lane.close()
+            assert len(await bench.tasks.moves.reap([], ahead=60)) == 1
+            await bench.idle()
+            assert await bench.counts(task_id) == ("queued", 1, 0, 1)
+            await bench.stop(0)
+        case "drained":
+            await bench.stop(0)
+            assert await bench.counts(task_id) == ("queued", 1, 0, 0)
+
+
+async def test_a_fault_of_the_workers_own_hands_the_task_back_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fetch = bench.runtime._inputs._fetch
+
+    async def fails_once(running: Running) -> Any:
+        running.folder.mkdir()
+        monkeypatch.setattr(bench.runtime._inputs, "_fetch", fetch)
+        raise KeyError("a workload that a reload took away")
+
+    monkeypatch.setattr(bench.runtime._inputs, "_fetch", fails_once)
+    task_id = await bench.countdown(0)
+    await bench.followers.until(lambda: "task.retrying" in bench.followers.types())
+    bench.lane.ring()
+    await bench.followers.until(lambda: "task.succeeded" in bench.followers.types())
+    assert await bench.counts(task_id) == ("succeeded", 2, 0, 0)
+    await asyncio.gather(*bench.runtime._attempts)
+    assert not list(tmp_path.glob(f"{task_id}*")), "nothing of it stays"
+    assert bench.lane.free == bench.lane.slots
+
+
+async def test_faults_of_the_workers_own_do_not_go_on_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: Running) -> Any:
+        raise KeyError
+
+    monkeypatch.setattr(bench.runtime._inputs, "_fetch", fails)
+    made = await bench.tasks.submit(ADA, workload="countdown", params='{"seconds": 0}', max_attempts=1)
+    for retries in range(MOST_FAULTS + 1):
+        bench.lane.ring()
+        await bench.followers.until(lambda n=retries: bench.followers.types().count("task.started") > n)  # type: ignore[misc]
+        await bench.followers.until(lambda n=retries: len(bench.followers.types()) == 2 * (n + 1))  # type: ignore[misc]
+    assert await bench.counts(made.id) == ("failed", MOST_FAULTS + 1, 1, 0)
+    error = (await bench.tasks.store.get(ADA, made.id)).error
+    assert error is not None
+    assert "fault of its own" in error["message"]
+
+
+async def test_a_claim_whose_answer_was_lost_as_the_worker_stops_is_handed_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = type(bench.tasks.moves)
+    claim, under = moves.claim, moves.under
+
+    async def cut(*arguments: Any, **named: Any) -> Any:
+        if await claim(*arguments, **named):
+            bench.lane.close()
+            raise Unavailable
+        return ()
+
+    async def away_at_first(*arguments: Any) -> Any:
+        if not bench.running.done():
+            raise Unavailable
+        return await under(*arguments)
+
+    monkeypatch.setattr(moves, "claim", cut)
+    monkeypatch.setattr(moves, "under", away_at_first)
+    made = await bench.tasks.submit(ADA, workload="countdown", params='{"seconds": 600}')
+    bench.lane.ring()
+    await bench.running
+    await bench.runtime.drain(0)
+    state, _, errors, lost = await bench.counts(made.id)
+    assert (state, errors, lost) == ("queued", 0, 0)
+
+
+async def test_what_a_task_says_is_kept_during_the_drain(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    task_id = await bench.start("stubborn", until=str(tmp_path / "end"))
+    bench.lane.close()
+    await bench.running
+    await bench.tasks.db.execute("UPDATE tasks SET message = ''")
+    moves = type(bench.tasks.moves)
+    mark, marked = moves.mark, asyncio.Event()
+
+    async def marks(*arguments: Any) -> None:
+        await mark(*arguments)
+        marked.set()
+
+    monkeypatch.setattr(moves, "mark", marks)
+    draining = asyncio.create_task(bench.runtime.drain(10))
+    try:
+        async with asyncio.timeout(5):
+            await marked.wait()
+        assert (await bench.tasks.store.get(ADA, task_id)).progress_message == "waiting"
+    finally:
+        (tmp_path / "end").touch()
+        await draining
+    assert await bench.counts(task_id) == ("succeeded", 1, 0, 0)
+
+
+async def old_task(bench: Bench, **params: str) -> Task:
+    """How a task ends that an older version of its workload accepted."""
+    made = await bench.tasks.submit(ADA, workload="renamed", version=1, params=orjson.dumps(params).decode())
+    bench.lane.ring()
+    await bench.followers.until(lambda: bool({"task.succeeded", "task.failed"} & set(bench.followers.types())))
+    return await bench.tasks.store.get(ADA, made.id)
+
+
+async def uploaded(bench: Bench, user_id: int) -> str:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"seven b"
+
+    return str((await bench.runtime._inputs._files.save(user_id, "a.csv", "text/csv", content())).id)
+
+
+async def test_a_file_of_an_older_version_is_fetched_whatever_its_param_was_called(bench: Bench) -> None:
+    task = await old_task(bench, csv=await uploaded(bench, ADA))
+    assert (task.state, task.summary) == (State.SUCCEEDED, "seven b")
+
+
+@pytest.mark.parametrize("source", ["http://example.org/a.csv", "0b5ff4e2-1c9b-4d6c-9d4c-0c1b0f0e7a11", ""])
+async def test_a_text_of_an_older_version_that_is_no_file_is_rejected(bench: Bench, source: str) -> None:
+    task = await old_task(bench, file=source)
+    assert (task.state, (task.error or {}).get("kind")) == (State.FAILED, "rejected")
+
+
+async def test_the_file_of_somebody_else_is_not_fetched_for_an_older_version(bench: Bench) -> None:
+    await bench.tasks.user(ADA + 1)
+    task = await old_task(bench, csv=await uploaded(bench, ADA + 1))
+    assert (task.state, (task.error or {}).get("kind")) == (State.FAILED, "rejected")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from app.db import Database
 from app.errors import Unavailable
 from app.queues.memory import MemoryQueue
 from app.tasks.outbox import Outbox
@@ -116,6 +117,22 @@ async def test_what_is_due_and_has_no_hint_gets_one(tasks: Tasks, queue: Broker,
     assert await queue.depth("light") == 1
     assert await rung(light), "this worker looks at once"
     assert await sweeper.top_up(light) == 0, "one waits at the broker"
+
+
+async def test_what_is_due_is_so_by_the_databases_clock(
+    tasks: Tasks, queue: Broker, light: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeper = sweeper_of(tasks, queue, Clock())
+    await tasks.submit(ADA)
+    database = type(tasks.db)
+    now = database.now
+
+    async def later(self: Database) -> datetime:
+        return await now(self) + timedelta(minutes=1)
+
+    assert await sweeper.top_up(light) == 0
+    monkeypatch.setattr(database, "now", later)
+    assert await sweeper.top_up(light) == 1
 
 
 async def test_a_large_backlog_does_not_flood_the_broker(tasks: Tasks, queue: Broker, light: Lane) -> None:

@@ -397,7 +397,6 @@ async def test_a_child_trains_within_its_memory(execution: Execution, tmp_path: 
     assignment = Assignment(
         task_id=uuid4(),
         attempt=1,
-        max_attempts=3,
         claim=uuid4(),
         workload="train_model",
         version=1,
@@ -406,11 +405,11 @@ async def test_a_child_trains_within_its_memory(execution: Execution, tmp_path: 
         folder=tmp_path / "attempt",
     )
     outcome = await execution.run(assignment, Silent(), Stop())
-    assert outcome.error is None, (outcome.error, [line.text for line in outcome.log])
+    assert outcome.error is None, (outcome.error, [line.text for line in assignment.book.lines])
     assert [artifact.name for artifact in outcome.artifacts] == [
         "model.skops",
         "model_card.md",
         "predictions.csv",
         "scores.json",
     ]
-    assert any("fold 2: Accuracy" in line.text for line in outcome.log)
+    assert any("fold 2: Accuracy" in line.text for line in assignment.book.lines)

@@ -164,7 +164,6 @@ async def test_an_example_does_what_the_page_says(
             Assignment(
                 task_id=uuid4(),
                 attempt=1,
-                max_attempts=3,
                 claim=uuid4(),
                 workload=wanted["workload"],
                 version=wanted.get("version", 1),

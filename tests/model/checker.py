@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tests.model.steps import Steps
-from tests.model.world import Mode, Phase, Rules, Scene, State, World
+from tests.model.world import Mode, Phase, Rules, Scene, Slot, State, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,26 @@ def wrong(world: World) -> str:
             return "a task has ended, and its events do not say so once"
         if task.state is State.SUCCEEDED and not task.kept:
             return "the files of a result are gone"
-        lively = 0
-        for worker in world.workers:
-            slot = worker.slot
-            if not slot or slot.task != number or slot.phase not in (Phase.WORKS, Phase.DYING):
-                continue
-            # What is frozen does nothing, and what has just been frozen has not looked at its clock yet.
-            if worker.mode is Mode.FROZEN or worker.excused == 2:
-                continue
-            lively += 1
-            if task.holder != slot.claim:
-                return "work goes on whose claim is gone"
-        if lively > 1:
+        claims = [slot.claim for slot in lively(world, number)]
+        if len(claims) > 1:
             return "two workers work on one task"
+        if claims and claims[0] != task.holder:
+            return "work goes on whose claim is gone"
     return ""
+
+
+def lively(world: World, number: int) -> list[Slot]:
+    """The slots in which work on a task goes on."""
+    return [
+        worker.slot
+        for worker in world.workers
+        if worker.slot
+        and worker.slot.task == number
+        and worker.slot.phase in (Phase.WORKS, Phase.DYING)
+        # What is frozen does nothing, and what has just been frozen has not looked at its clock yet.
+        and worker.mode is not Mode.FROZEN
+        and worker.excused != 2
+    ]
 
 
 def changed(old: World, new: World) -> str:

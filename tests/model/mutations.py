@@ -14,6 +14,7 @@ NO_END: Final = "a task never ends"
 TWO_ENDS: Final = "a task has ended, and its events do not say so once"
 NO_FILES: Final = "the files of a result are gone"
 SAME_ATTEMPT: Final = "an attempt comes twice"
+TWO_AT_ONCE: Final = "two workers work on one task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ MUTATIONS: Final = (
     _of("everything once", STARTS_AGAIN, "claim_refuses_cancelled", "reap_heeds_cancel"),
     _of("everything once", UNCLAIMED, "claim_ages_from_sending"),
     _of("everything once", UNCLAIMED, "late_claims_are_not_run"),
+    _of("crowded", TWO_AT_ONCE, "claims_take_new_tokens"),
     _of("crowded", NO_END, "hints_name_no_task"),
     _of("no broker", NO_END, "polls"),
     _of("everything once", UNCLAIMED, "beats_check_claim"),

@@ -141,8 +141,9 @@ class Steps:
         if self._rules.claim_checks_state and (task.state is not State.QUEUED or refused):
             return Step(f"{name} finds task {number + 1} taken", put(world, at, worker))
         broken = "a task that somebody cancelled starts again" if task.cancelling else ""
-        claim = task.claims + 1
-        taken = task._replace(state=State.RUNNING, claims=claim, attempt=task.attempt + 1, holder=claim, lease=LEASE)
+        claims = task.claims + 1
+        claim = claims if self._rules.claims_take_new_tokens else 1
+        taken = task._replace(state=State.RUNNING, claims=claims, attempt=task.attempt + 1, holder=claim, lease=LEASE)
         last = () if self._rules.reap_spares_by_claim else (number, claim)
         worker = worker._replace(slot=Slot(number, claim, Phase.ASKED), last=last)
         return Step(f"{name} claims task {number + 1}", put(change(world, number, taken), at, worker), broken=broken)

@@ -47,7 +47,7 @@ class Phase(IntEnum):
 
 
 class Task(NamedTuple):
-    """A row. `holder`: the number of the claim that holds, 0 for none. `kept`: the files of a result are there."""
+    """A row. `holder`: the token of the claim that holds, 0 for none. `kept`: the files of a result are there."""
 
     state: State = State.QUEUED
     claims: int = 0
@@ -136,6 +136,7 @@ class Rules:
     claim_refuses_cancelled: bool = True
     claim_ages_from_sending: bool = True
     late_claims_are_not_run: bool = True
+    claims_take_new_tokens: bool = True
     hints_name_no_task: bool = True
     polls: bool = True
     beats_check_claim: bool = True

@@ -1,7 +1,10 @@
 """`taskline workload`: what it writes, refuses and prints."""
 
+import importlib
 import io
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,8 @@ from taskline.results import Cell, Chart, Metric, Result, Series, Table, Text
 from workers.authoring.progress_bar import ProgressBar
 from workers.authoring.scaffold import scaffold
 from workers.authoring.shown import shown
-from workers.reload import Root, roots_of
+from workers.description import Catalogue
+from workers.reload import Reloader, Root, roots_of
 
 
 @pytest.mark.parametrize("name", ["Greet", "1st", "a b", "class", "../x", "-x", ""])
@@ -73,15 +77,40 @@ def test_progress_is_one_line_in_a_terminal_and_a_line_a_message_elsewhere() -> 
 def test_the_code_of_a_source_is_its_package_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "r_space" / "r_inner").mkdir(parents=True)
     (tmp_path / "r_space" / "r_inner" / "__init__.py").write_text("raise SystemExit")
-    (tmp_path / "r_single.py").write_text("raise SystemExit")
+    (tmp_path / "r_single.py").write_text("from beside import work\nimport os.path, json\nraise SystemExit")
+    (tmp_path / "beside.py").write_text("def work():\n    import further.deep")
+    (tmp_path / "further.py").write_text("half a line (")
     monkeypatch.syspath_prepend(tmp_path)
     package, folder, built_in = roots_of(
         ["r_space.r_inner.deep:work", "r_single", "r_single:work", "r_missing.x", "workers.workloads"]
     )
-    assert package == Root(tmp_path / "r_space" / "r_inner", package=True)
-    assert folder == Root(tmp_path, package=False)
+    assert package == Root(tmp_path / "r_space" / "r_inner")
+    assert folder == Root(tmp_path, tmp_path / "r_single.py")
     assert built_in.folder.parts[-2:] == ("workers", "workloads")
     assert package.holds(str(tmp_path / "r_space" / "r_inner" / "deep" / "words.txt"))
-    assert folder.holds(str(tmp_path / "beside.py"))
+    for name in ("r_single.py", "beside.py", "further.py"):
+        assert folder.holds(str(tmp_path / name))
+    assert not folder.holds(str(tmp_path / "unknown.py"))
     assert not folder.holds(str(tmp_path / "notes.txt"))
     assert not folder.holds(str(tmp_path / "other" / "deep.py"))
+
+
+def test_a_module_among_installed_ones_is_taken_up_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (installed := tmp_path / "site-packages").mkdir()
+    (installed / "r_lone.py").write_text("import r_library")
+    (installed / "r_library.py").write_text("")
+    monkeypatch.syspath_prepend(installed)
+    importlib.import_module("r_lone")
+
+    async def nothing(*_: object) -> Any:
+        raise AssertionError("it is not asked for")
+
+    reloader = Reloader(["r_lone"], Catalogue(workloads={}), nothing, nothing, lambda _: None)
+    try:
+        reloader._forget_modules()
+        assert ("r_lone" in sys.modules, "r_library" in sys.modules) == (False, True)
+    finally:
+        sys.modules.pop("r_lone", None)
+        sys.modules.pop("r_library", None)

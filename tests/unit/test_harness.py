@@ -234,6 +234,21 @@ def test_errors_end_a_task_or_bring_another_attempt(
         assert run.seconds == 300
 
 
+@workload(retries=1, retry_on=(ConnectionError,))
+def fails_late(ctx: Context, fails: int) -> int:
+    """Report, and fail until that attempt."""
+    ctx.log("begins")
+    if ctx.attempt <= fails:
+        raise ConnectionError("nobody answers")
+    return ctx.attempt
+
+
+def test_a_dead_worker_is_no_try_of_the_workload(tasks: Harness) -> None:
+    assert tasks.run(fails_late, {"fails": 2}, crash_at=1).value == 3
+    run = tasks.run(fails_late, {"fails": 3}, crash_at=1)
+    assert (run.state, run.attempts) == ("failed", 3)
+
+
 def test_the_value_of_a_failed_task_raises_with_its_cause(tasks: Harness) -> None:
     run = tasks.run(flaky, {"fails": 1, "how": "bug"})
     with pytest.raises(AssertionError, match="the task failed: error: ValueError: a bug") as caught:
@@ -262,6 +277,9 @@ def test_params_cross_json_and_both_validators(tasks: Harness) -> None:
     with pytest.raises(NotAccepted) as caught:
         tasks.run(halve, {"number": -2})
     assert list(caught.value.fields) == ["number"]
+    with pytest.raises(NotAccepted) as caught:
+        tasks.run(halve, {"unexpected": 1})
+    assert caught.value.fields == {"number": "is required", "unexpected": "is not a param of this workload"}
     with pytest.raises(NotAccepted, match="unexpected"):
         tasks.run(halve, {"number": 2, "unexpected": 1})
     with pytest.raises(TypeError, match="cannot be sent as JSON"):
@@ -277,6 +295,21 @@ def test_secrets_and_older_versions(tasks: Harness) -> None:
     assert "not declared" in str(tasks.run(halve, {"number": 2}).error)
 
 
+@workload(version=2)
+def sizes(ctx: Context, file: File) -> int:
+    """Count bytes."""
+    return len(file.path.read_bytes())
+
+
+@sizes.upgrade(1)
+def _csv(params: dict[str, Any]) -> dict[str, Any]:
+    return {"file": params["csv"]}
+
+
+def test_a_file_of_an_older_version_is_uploaded_whatever_its_param_was_called(tasks: Harness, source: Path) -> None:
+    assert tasks.run(sizes, {"csv": source}, version=1).value == len(source.read_bytes())
+
+
 def test_reporting_what_makes_no_sense_raises(tasks: Harness) -> None:
     @workload
     def wrong(ctx: Context) -> None:
@@ -284,6 +317,13 @@ def test_reporting_what_makes_no_sense_raises(tasks: Harness) -> None:
         ctx.chart("nothing", "bar", x=[1, 2], y=[1])
 
     assert "1 values for 2 places" in str(tasks.run(wrong).error)
+
+    @workload
+    def loud(ctx: Context) -> None:
+        """Say it with a level that is none."""
+        ctx.log("a line", level="warn")  # type: ignore[arg-type]
+
+    assert "no level 'warn'" in str(tasks.run(loud).error)
 
 
 def test_real_threads_and_virtual_time_go_together(tasks: Harness) -> None:

@@ -1,9 +1,13 @@
 """Scratch space: what a killed worker leaves is removed, what a living one uses is not."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 from uuid import UUID, uuid4
+
+import pytest
 
 from workers.scratch import remove, scratch
 
@@ -44,3 +48,34 @@ def test_a_folder_that_was_closed_is_removed_and_what_a_link_points_to_is_not_to
     remove(tmp_path / "attempt")
     assert list(tmp_path.iterdir()) == [other]
     assert other.stat().st_mode & 0o777 == 0o550
+
+
+def test_two_workers_that_start_together_do_not_trip_over_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = [tmp_path / f"{uuid4()}.lock" for _ in range(2)]
+    for lock in stale:
+        lock.touch()
+
+    def removed(folder: Path) -> None:
+        for lock in stale:  # the other worker was faster with the rest
+            lock.unlink(missing_ok=True)
+
+    monkeypatch.setattr("workers.scratch.remove", removed)
+    with scratch(tmp_path, UUID(int=1)) as mine:
+        assert set(tmp_path.iterdir()) == {mine, mine.with_suffix(".lock")}
+
+
+def test_a_worker_that_is_about_to_lock_is_not_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def slow(held: IO[str], how: int) -> None:
+        monkeypatch.undo()
+        with scratch(tmp_path, uuid4()):  # another one starts meanwhile
+            flock(held, how)
+
+    monkeypatch.setattr("fcntl.flock", slow)
+    with scratch(tmp_path, uuid4()) as mine:
+        assert set(tmp_path.iterdir()) == {mine, mine.with_suffix(".lock")}
+        with scratch(tmp_path, uuid4()):
+            assert mine.exists()

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from taskline import Cancelled, Context, Rejected, RetryLater
 from taskline.outcome import result_of
 from taskline.plain import plain
-from taskline.results import Chart, Metric, Result, Table, Text
+from taskline.results import Chart, Metric, Result, Series, Table, Text
 
 
 class Host:
@@ -216,7 +216,13 @@ def test_a_heatmap_has_a_row_for_each_y(ctx: Context) -> None:
         (lambda ctx: ctx.chart("c", "heatmap", x=[1], y=[1]), "a heatmap takes"),
         (lambda ctx: ctx.table("t", [3]), "int"),
         (lambda ctx: ctx.text("", "no name"), "name"),
-        (lambda ctx: ctx.progress("half"), "str"),
+        (lambda ctx: ctx.progress("half"), "is not a number"),
+        (lambda ctx: ctx.progress(math.nan), "nan says nothing"),
+        (lambda ctx: ctx.step(1, "2"), "unsupported operand"),
+        (lambda ctx: ctx.phase("half", share="half").__enter__(), "is not a number"),
+        (lambda ctx: list(ctx.track("ab", total="many")), "invalid literal"),
+        (lambda ctx: ctx.metric("m", 10**400, step=1), "int too large"),
+        (lambda ctx: ctx.log("a line", level="warn"), "there is no level 'warn' of a log: take one of debug, info"),
         (lambda ctx: ctx.artifact("../x", b""), "is no name for an artifact"),
         (lambda ctx: ctx.artifact("x", "/no/such/file"), "there is no file"),
         (lambda ctx: ctx.image("a/b.png", b""), "is no name for an artifact"),
@@ -228,7 +234,7 @@ def test_a_report_that_makes_no_sense_is_logged_and_raises_where_tests_ask_for_i
     report(made(host))
     assert host.lines[0][0] == "warning"
     assert said in host.lines[0][1]
-    with pytest.raises((ValueError, TypeError, AttributeError)):
+    with pytest.raises((ValueError, TypeError, OverflowError, AttributeError)):
         report(made(host, strict=True))
 
 
@@ -264,6 +270,31 @@ def test_the_rest_of_the_context(ctx: Context, host: Host) -> None:
     ctx.log("x" * 5_000, level="error")
     assert host.slept == [3]
     assert (host.lines[0][0], len(host.lines[0][1])) == ("error", 2_000)
+
+
+def test_a_line_of_no_known_level_is_kept_as_information(ctx: Context, host: Host) -> None:
+    for number in range(3):
+        ctx.log(f"line {number}", level="warn")  # type: ignore[arg-type]
+    assert [level for level, _ in host.lines] == ["warning", "info", "info", "info"]
+    assert host.lines[-1] == ("info", "line 2")
+
+
+def test_what_no_json_holds_is_replaced(ctx: Context, host: Host) -> None:
+    ctx.log("log \udc80\0")
+    ctx.progress(0.5, "progress \udc80\0")
+    ctx.metric("metric \udc80", "value \udc80")
+    assert (host.lines, host.said) == ([("info", "log \ufffd\ufffd")], [(0.5, "progress \ufffd\ufffd")])
+    assert ctx.gathered.blocks == [Metric(name="metric \ufffd", value="value \ufffd")]
+    returned = {"\udc80": ["\udc81", "\0", "\\u0000"]}
+    assert result_of(returned, [], []).value == {"\ufffd": ["\ufffd", "\ufffd", "\\u0000"]}
+
+
+def test_numbers_of_other_libraries_are_told_as_plain_ones(ctx: Context, host: Host) -> None:
+    with ctx.phase("all", share=Decimal("0.5")):  # type: ignore[arg-type]
+        ctx.progress(Fraction(1, 2))  # type: ignore[arg-type]
+        ctx.step(Decimal(3), Decimal(4))  # type: ignore[arg-type]
+    assert [(fraction, type(fraction)) for fraction, _ in host.said] == [(0.0, float), (0.25, float), (0.375, float)]
+    assert host.lines == []
 
 
 # --- what is returned ------------------------------------------------------------------------------------------------
@@ -317,6 +348,31 @@ def test_a_result_keeps_to_its_size() -> None:
     assert any("shows 100 of 131 blocks" in said for said in cuts)
 
 
+@pytest.mark.parametrize("letter", ["x", "語"])
+def test_one_table_keeps_to_its_size_too(ctx: Context, host: Host, letter: str) -> None:
+    rows = [{f"c{place}": letter * 500 for place in range(50)} for _ in range(300)]
+    ctx.table("large", rows)
+    (block,) = ctx.gathered.blocks
+    assert isinstance(block, Table)
+    shown, size = len(block.rows), len(block.model_dump_json().encode())
+    assert size <= 1_100_000 < size / shown * (shown + 3), "not fewer rows than fit"
+    assert (block.total_rows, host.lines) == (
+        300,
+        [("warning", f"table 'large' shows the first {shown} of 300 rows: more would be larger than 1 MiB")],
+    )
+    cuts: list[str] = []
+    assert len(result_of(rows, [block], cuts).model_dump_json().encode()) < 2_300_000
+
+
+def test_one_block_that_is_too_large_is_left_out() -> None:
+    cuts: list[str] = []
+    labels: list[int | float | str | None] = ["語" * 200] * 2_000
+    chart = Chart(name="c", kind="bar", x=labels, series=[Series(name="語" * 200, values=[1 / 3] * 2_000)] * 100)
+    result = result_of(None, [chart], cuts)
+    assert (result.blocks, len(cuts)) == ([], 1)
+    assert "shows 0 of 1 blocks" in cuts[0]
+
+
 @dataclass
 class Thing:
     at: datetime
@@ -332,7 +388,7 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.text()
+    | st.text(st.characters(exclude_categories=()))
     | st.binary(max_size=3)
     | st.dates()
     | st.decimals()
@@ -340,7 +396,7 @@ VALUES = st.recursive(
     | st.complex_numbers(),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=()), max_size=3) | st.integers(), inner, max_size=3)
         | st.tuples(inner, inner)
     ),
     max_leaves=8,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field, HttpUrl, ValidationError
 
-from taskline import Accept, File, Ui, Workload, workload
+from taskline import Accept, DefinitionError, File, Ui, Workload, workload
+from taskline.checking import file_params, problems_of, validator_of
 
 
 class Colour(StrEnum):
@@ -201,3 +203,62 @@ def accepted(attempt: Callable[[], object]) -> bool:
     except ValidationError:
         return False
     return True
+
+
+class Bag(BaseModel):
+    inside: list["Bag"] = []
+    file: File | None = None
+
+
+@dataclass
+class Pair:
+    left: File
+    name: str
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        list[File],
+        dict[str, File],
+        list[File] | None,
+        tuple[File, int],
+        File | str,
+        Bag,
+        Bag | None,
+        list[Pair],
+        Annotated[list[Annotated[File, Accept(".csv")]], Field(max_length=2)],
+    ],
+)
+def test_a_file_inside_a_type_is_refused_with_the_way_out(hint: Any) -> None:
+    def take(files: Any) -> None:
+        """Take files."""
+
+    take.__annotations__["files"] = hint
+    with pytest.raises(DefinitionError, match=r"take: files has a File inside .* `File \| None`.* one archive"):
+        workload(take)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        File,
+        File | None,
+        Annotated[File, Accept(".csv")] | None,
+        Annotated[File | None, Ui(label="Table"), Accept(".csv")],
+        Annotated[File, Field(description="A table")],
+    ],
+)
+def test_a_file_of_its_own_is_taken(hint: Any) -> None:
+    def take(file: Any) -> None:
+        """Take a file."""
+
+    take.__annotations__["file"] = hint
+    assert file_params(workload(take).schema) == ["file"]
+
+
+def test_what_is_wrong_inside_a_param_is_said_by_its_path() -> None:
+    assert problems_of(validator_of(every.schema), {"file": "f1", "count": 9, "point": {"y": 1}}) == {
+        "count": "this is greater than the maximum of 5",
+        "point.x": "is required",
+    }

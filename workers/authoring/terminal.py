@@ -16,14 +16,16 @@ from typing import Any
 from uuid import uuid4
 
 from app.errors import Invalid
-from app.tasks.params import file_params, problems_of, validator_of
+from taskline.checking import file_params, problems_of, validator_of
 from taskline.results import Result
+from workers.assignment import Assignment, LocalFile, Outcome, Stop
 from workers.authoring.choice import chosen
 from workers.authoring.progress_bar import ProgressBar
 from workers.authoring.shown import shown
 from workers.describe import describe, sources
 from workers.description import Description
-from workers.execution import Assignment, Execution, LocalFile, Outcome, Stop
+from workers.execution import Execution
+from workers.log_book import LogLine
 
 
 async def run_here(name: str, params: str, files: Sequence[str], out: Path | None, modules: str) -> int:
@@ -38,7 +40,6 @@ async def run_here(name: str, params: str, files: Sequence[str], out: Path | Non
         assignment = Assignment(
             task_id=uuid4(),
             attempt=1,
-            max_attempts=description.max_attempts,
             claim=uuid4(),
             workload=name,
             version=description.version,
@@ -52,7 +53,7 @@ async def run_here(name: str, params: str, files: Sequence[str], out: Path | Non
         finally:
             bar.end()
             await execution.close()
-        return _told(outcome, description, out)
+        return _told(outcome, assignment.book.lines, description, out)
 
 
 def _params(description: Description, text: str, files: Sequence[str]) -> tuple[dict[str, Any], dict[str, LocalFile]]:
@@ -116,9 +117,9 @@ def _interrupts(stop: Stop) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def _told(outcome: Outcome, description: Description, out: Path | None) -> int:
+def _told(outcome: Outcome, lines: Sequence[LogLine], description: Description, out: Path | None) -> int:
     """Print what came of it."""
-    for line in outcome.log:
+    for line in lines:
         print(f"{line.at:%H:%M:%S} {line.level}: {line.text}", file=sys.stderr)
     if outcome.kind == "cancelled":
         print("cancelled", file=sys.stderr)
