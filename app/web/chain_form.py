@@ -8,8 +8,8 @@ from app.catalogue import Workload
 from app.errors import Invalid
 from app.tasks.chain_checks import NO_WORKLOAD
 from app.tasks.chain_plans import ARTIFACT, Plan
-from app.tasks.params import file_params
 from app.web import forms
+from taskline.checking import file_params
 
 WITHIN: Final = "then."  # before the names of its params, in controls and in errors
 CHOICE: Final = "then.workload"  # the control that chooses it
