@@ -9,6 +9,7 @@ const SOON = 300; // ms after a task came into the line
 const MOST = 5; // tasks looked at
 const SETTLED = 1500; // ms after something happened in which the service counts anew
 const SOONEST = 5000; // ms that a task ran before its end is guessed from how far it is
+const OVERDUE = 10; // seconds after which a guess was wrong
 const LEAST = 0.05; // fraction done before that; both hold only where the task does not run for longer than usual
 
 export function follow(store, ask) {
@@ -79,12 +80,12 @@ export function due(card, now, wait, usual) {
   const ran = now - began;
   const tells = ran > usual * 1000 || (ran >= SOONEST && fraction >= LEAST);
   if (tells && fraction > 0 && fraction < 1) return now + (ran * (1 - fraction)) / fraction;
-  return usual ? began + usual * 1000 : Infinity;
+  return ran <= usual * 1000 ? began + usual * 1000 : Infinity;
 }
 
 // How long that still is; `left` in seconds.
 export function rest(card, left) {
-  if (left === Infinity) return "";
+  if (left === Infinity || left < -OVERDUE) return "";
   const waits = card.state === "queued";
   if (left < 1) return waits ? "starts any moment now" : "any moment now";
   return waits ? `starts in ${about(left)}` : `${about(left)} left`;

@@ -31,13 +31,13 @@ def until_start(
 def until_end(seconds: float, fraction: float | None, usual: float | None) -> float | None:
     """Likely seconds until a task ends that has run for so many: by how far it is, or else by what is usual. None where nothing tells.
 
-    What runs for longer than usual, and does not say how far it is, may end at any moment: 0.
+    Nothing tells of what runs for longer than usual and does not say how far it is.
     """
     fraction = fraction or 0.0
     longer = usual is not None and seconds > usual
     if 0 < fraction < 1 and (longer or (seconds >= SOONEST and fraction >= LEAST)):
         return seconds * (1 - fraction) / fraction
-    return None if usual is None else max(0.0, usual - seconds)
+    return None if usual is None or longer else usual - seconds
 
 
 def _first_free(running: Sequence[Run], usual: Mapping[str, float]) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from app.catalogue import Catalogue, Worker, Workload
@@ -170,4 +170,9 @@ def _able(name: str, version: int, workers: Sequence[Worker]) -> list[Worker]:
 
 
 def _clock_time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Such as "14:05:07 UTC", and the day where it is not today."""
+    today = datetime.now(UTC).date()
+    time = f"{at:%H:%M:%S} UTC" if at.second else f"{at:%H:%M} UTC"
+    if at.date() == today:
+        return time
+    return f"{time} on {at.day} {at:%B}" if at.year == today.year else f"{time} on {at.day} {at:%B %Y}"

@@ -49,6 +49,12 @@ class Field:
         """The name of its control."""
         return PREFIX + self.within + self.name
 
+    @property
+    def endings(self) -> str:
+        """Names of files that it takes, in words: ".csv, .tsv or .txt"; empty for any."""
+        *others, last = [one for one in self.accept.split(",") if one.startswith(".")] or [self.accept]
+        return f"{', '.join(others)} or {last}" if others else last
+
 
 def fields(
     schema: Mapping[str, Any],

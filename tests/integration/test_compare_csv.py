@@ -127,7 +127,7 @@ def test_what_is_the_same_is_said(tmp_path: Path) -> None:
             b"a,b\n1,2,3\n",
             {},
             "The file after: Row 2 has 3 values, but the header names 2 columns.",
-            "It begins: 1,2,3",
+            "Mend this row in the file, and upload it again. It begins: 1,2,3",
         ),
         (
             b"a,b\n1,2\n",

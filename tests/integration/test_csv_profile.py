@@ -157,18 +157,30 @@ def test_what_a_column_holds_is_recognised(tmp_path: Path, values: list[str], ki
         (b"a,b,c", "This file has a header in row 1 and no rows below it.", "Add the rows, or choose another file."),
         (b"a,b,a\n1,2,3\n", "Row 1 names 1 column more than once: “a”.", "Give every column a name of its own."),
         (b",,\n1,2,3\n", "Row 1 is empty: it should name the columns.", None),
-        (b"a,b,c\n1,2,3\n4,5\n6,7,8\n", "Row 3 has 2 values, but the header names 3 columns.", "It begins: 4,5"),
-        (b'a,b,c\n"x\ny",2,3\n4,5,6,7\n', "Row 3 has 4 values, but the header names 3 columns.", "It begins: 4,5,6,7"),
-        (b"\n\na\n1,2,3\n", "Row 4 has 3 values, but the header names 1 column.", "It begins: 1,2,3"),
+        (
+            b"a,b,c\n1,2,3\n4,5\n6,7,8\n",
+            "Row 3 has 2 values, but the header names 3 columns.",
+            "Mend this row in the file, and upload it again. It begins: 4,5",
+        ),
+        (
+            b'a,b,c\n"x\ny",2,3\n4,5,6,7\n',
+            "Row 3 has 4 values, but the header names 3 columns.",
+            "Mend this row in the file, and upload it again. It begins: 4,5,6,7",
+        ),
+        (
+            b"\n\na\n1,2,3\n",
+            "Row 4 has 3 values, but the header names 1 column.",
+            "Mend this row in the file, and upload it again. It begins: 1,2,3",
+        ),
         (
             b'a,b,c\n1,2,3\n1,"2"x,3\n',
             "Row 3, column “b”: a quotation mark is not closed, or something follows the closing one.",
-            'It begins: 1,"2"x,3',
+            'Mend this row in the file, and upload it again. It begins: 1,"2"x,3',
         ),
         (
             b'a,b,c\n1,2,3\n1,"2,3\n4,5,6\n',
             "Row 3, column “b”: a quotation mark is not closed, or something follows the closing one.",
-            'It begins: 1,"2,3 4,5,6',
+            'Mend this row in the file, and upload it again. It begins: 1,"2,3 4,5,6',
         ),
         (b"a,b\n1," + b"x" * 3_000_000 + b"\n", "Row 2 is longer than 2,000,000 bytes.", None),
         (

@@ -29,8 +29,11 @@ def test_where_all_slots_are_busy_it_waits_for_the_first_that_frees() -> None:
     assert until_start(0, [], runs(("long", 20), ("short", 4)), 2, USUAL) == 6
 
 
-def test_what_runs_for_longer_than_usual_may_end_at_any_moment() -> None:
-    assert until_start(0, [], runs(("short", 60)), 1, USUAL) == 0
+def test_nothing_tells_of_what_runs_for_longer_than_usual() -> None:
+    assert until_start(0, [], runs(("short", 60)), 1, USUAL) is None
+    assert until_start(0, [], runs(("short", 60), ("long", 20)), 2, USUAL) == until_start(
+        0, [], runs(("long", 20)), 1, USUAL
+    )
 
 
 def test_how_far_a_task_is_tells_more_than_what_is_usual() -> None:
@@ -45,7 +48,7 @@ def test_how_far_a_task_is_tells_more_than_what_is_usual() -> None:
         (60, 0.5, 10, 60),
         (4, 0.5, 10, 6),
         (60, 1.0, 100, 40),
-        (60, None, 10, 0),
+        (60, None, 10, None),
         (60, 0.0, None, None),
         (3, 0.01, 1, 297),
         (60, 0.01, 100, 40),

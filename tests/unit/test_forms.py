@@ -70,6 +70,7 @@ def test_limits_units_labels_and_defaults_come_from_the_schema() -> None:
     )
     assert (made["share"].minimum, made["share"].step) == ("0", "any")
     assert made["file"].accept == ".csv,.tsv"
+    assert made["file"].endings == ".csv or .tsv"
     assert made["quiet_mode"].label == "Quiet mode"  # a title that pydantic made is not an author's
     assert made["care"].options[2] == ("very_thorough", "Very thorough")
     assert [made[name].required for name in ("file", "notes", "limit")] == [True, False, False]

@@ -22,7 +22,11 @@ def refuse_rejected(connection: "duckdb.DuckDBPyConnection", dialect: Dialect) -
         return
     row, kind, place, line, message = found
     start = " ".join(str(line or "").split())
-    hint = f"It begins: {start[:80]}{'…' if len(start) > 80 else ''}" if start else None
+    hint = (
+        f"Mend this row in the file, and upload it again. It begins: {start[:80]}{'…' if len(start) > 80 else ''}"
+        if start
+        else None
+    )
     width = len(dialect.names)
     match kind:
         case "MISSING COLUMNS" | "TOO MANY COLUMNS":
