@@ -1,5 +1,6 @@
 """Templates of the pages: the Jinja environment, its filters, and what every page gets."""
 
+import gzip
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -25,6 +26,7 @@ from app.web.theme import theme_of
 from app.web.timing import OFTEN, WHEN
 
 SPRITE: Final = "vendor/lucide-2026.11/icons.svg"
+SQUEEZE: Final = 5  # level: 34 kB become 6 in 0.5 ms
 
 
 def open_templates(folder: Path, static: Static, *, version: str) -> Jinja2Templates:
@@ -97,6 +99,10 @@ class Page(HTMLResponse):
         templates: Jinja2Templates = self._request.app.state.templates
         values = {"reading": await self._reading(), **self._values}
         self.body = bytes(templates.TemplateResponse(self._request, self._name, values).body)
+        self.headers.add_vary_header("Accept-Encoding")
+        if self._may_be_squeezed():
+            self.body = gzip.compress(self.body, SQUEEZE, mtime=0)
+            self.headers["content-encoding"] = "gzip"
         self.headers["content-length"] = str(len(self.body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,6 +110,12 @@ class Page(HTMLResponse):
         if not self.body:
             await self.write()
         await super().__call__(scope, receive, send)
+
+    def _may_be_squeezed(self) -> bool:
+        # Only where nothing comes back that the request has brought: the length of a text and a guess, squeezed together, tells whether the guess is in the text.
+        request = self._request
+        said = request.method == "GET" and not request.url.query
+        return said and "gzip" in request.headers.get("accept-encoding", "")
 
     async def _reading(self) -> Reading | None:
         """How far the person has read, for the bell in the bar. None: nobody is signed in, or the database is not to be asked."""

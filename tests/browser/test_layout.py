@@ -41,3 +41,18 @@ async def test_pages_of_strangers(people: People) -> None:
     await expect(page.locator(".request-id code")).not_to_be_empty()
     await page.goto("/tasks")
     await expect(page).to_have_url(re.compile(r"/login\?next=/tasks$"))
+
+
+async def test_home_takes_little_of_the_network(people: People) -> None:
+    page = await people.person()
+    await live(page)
+    await start_countdown(page, 0, "One that has ended")
+    session = await page.context.new_cdp_session(page)
+    received: list[float] = []
+    session.on("Network.loadingFinished", lambda told: received.append(told["encodedDataLength"]))
+    await session.send("Network.enable")
+    await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    await page.reload(wait_until="load")
+    await live(page)
+    assert len(received) > 15, "the page, styles, scripts, icons and the font"
+    assert sum(received) < 100_000, sum(received)

@@ -376,3 +376,16 @@ class TestSettings:
         with pytest.raises(SettingsError) as refused:
             Settings.from_environment({"TASKLINE_DATABASE_URL": "mysql://me:hunter2@db/tasks"})
         assert "hunter2" not in str(refused.value)
+
+
+async def test_no_page_is_squeezed_together_with_what_the_request_says(client: httpx.AsyncClient) -> None:
+    await sign_up(client)
+    for path, squeezed in (("/", True), ("/tasks", True), ("/tasks?q=guess", False), ("/?workload=countdown", False)):
+        answer = await client.get(path, headers={"accept-encoding": "gzip"})
+        assert ("content-encoding" in answer.headers) is squeezed, path
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.text.startswith("<!doctype html>"), path
+    refused = await client.post("/tasks", data={"workload": "countdown", "p.seconds": "guess"})
+    assert refused.status_code == 422
+    assert "content-encoding" not in refused.headers
+    assert "content-encoding" not in (await client.get("/", headers={"accept-encoding": "identity"})).headers
