@@ -13,12 +13,12 @@ import { Store } from "./store.js";
 import { cancels, waits } from "./wishes.js";
 
 const { dataset } = document.documentElement;
+localise(document);
+plain();
 // What a single page needs is there before anything happens to it.
 const { taskPage } = document.querySelector("[data-page-task]") ? await import("./task.js") : {};
 const { tasks } = document.querySelector("[data-new]") ? await import("./tasks.js") : {};
 
-localise(document);
-plain();
 // What the page knows, for what only some pages load.
 export const store = dataset.user ? signedIn() : null;
 
