@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from uuid import uuid4
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FileChooser, Locator, Page, expect
 
-from tests.browser.conftest import People
+from tests.browser.conftest import PATIENCE, People
 from tests.browser.steps import PASSWORD, live
 
 MOST_STEPS = 80
@@ -33,6 +33,13 @@ async def tab_to(page: Page, target: Locator) -> None:
 
 async def test_without_a_mouse(people: People, orders: Path) -> None:
     page = await people.stranger()
+    # Heard from the beginning: the browser is told to ask us for files some time after the first listener comes, and nothing says when.
+    chooser: asyncio.Future[FileChooser] = asyncio.get_running_loop().create_future()
+
+    def asked(for_file: FileChooser) -> None:
+        chooser.set_result(for_file)
+
+    page.once("filechooser", asked)
     await page.goto("/")
     await tab_to(page, page.get_by_role("link", name="Sign up").first)
     await page.keyboard.press("Enter")
@@ -54,9 +61,9 @@ async def test_without_a_mouse(people: People, orders: Path) -> None:
         await expect(workload).not_to_have_value(before)  # the last one has none below
     pick = page.locator("[data-fields=csv_profile] file-drop").get_by_role("button")
     await tab_to(page, pick)
-    async with page.expect_file_chooser() as chooser:
-        await page.keyboard.press("Enter")
-    await (await chooser.value).set_files(orders)
+    await page.keyboard.press("Enter")
+    async with asyncio.timeout(PATIENCE / 1000):
+        await (await chooser).set_files(orders)
     await expect(page.locator("file-drop.done")).to_contain_text("orders-2026.csv")
     await tab_to(page, page.get_by_label("Name"))
     await page.keyboard.type("Without a mouse")
