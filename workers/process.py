@@ -9,13 +9,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import IO, Final
 
 from workers import family
 
 log = logging.getLogger(__name__)
 
-_NICER: Final = 5  # the worker's loop, and the web process beside it, come first
+_NICER: Final = 10  # the worker's loop, and the web process beside it, come first
 _GONE_WITHIN: Final = 5.0  # seconds; a process that the kernel holds may take longer, and is left to it then
 _APART: Final = 0.005  # seconds between two looks
 
@@ -127,6 +128,9 @@ class Process:
 
 
 def _let_others_go_first(pid: int) -> None:
-    # From here, so that it counts while the child imports what it needs, too. Where the kernel shares the processors out by session, each child has its own.
+    # From here, so that it counts while the child imports what it needs, too.
     with contextlib.suppress(OSError):  # it has ended, or a sandbox forbids it
-        os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + _NICER, 19))
+        nice = min(os.getpriority(os.PRIO_PROCESS, 0) + _NICER, 19)
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        # Where the kernel shares the processors out by session, as it does on most Linux desktops and servers, that counts only within the child's own.
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
