@@ -18,7 +18,7 @@ from workers.process import Process
 from workers.warden import Warden
 from workers.wire import INTERRUPT, LONGEST_LINE, Ending, FromChild, Log, Progress, Succeeded, Unsuccessful, Work
 
-MOST_TASKS: Final = 100  # a child serves: then a new one takes over, so that leaks end
+MOST_TASKS: Final = 100  # a child serves: then a new one takes over as soon as there is one, so that leaks end
 _MOST_IDLE_MIB: Final = 256.0  # one that holds more makes way for a fresh one
 _START_SECONDS: Final = 30.0
 
@@ -37,6 +37,7 @@ class Child:
         self.pid = process.pid
         self.target: str | None = None
         self.served = 0
+        self.outdated = False  # it has loaded code that has changed since
         self._killed = False  # by this worker
         self._breach: Breach | None = None  # why, where the work has brought it about
         self._process = process
@@ -75,10 +76,15 @@ class Child:
     @property
     def usable(self) -> bool:
         """Whether it may serve once more: nothing that it has started goes on, and it holds little memory."""
-        if self._process.dead or self._killed or self.served >= MOST_TASKS:
+        if self._process.dead or self._killed or self.outdated:
             return False
         members = family.family(self.pid)
         return len(members) <= 1 and family.memory(members) < _MOST_IDLE_MIB * MIB
+
+    @property
+    def worn(self) -> bool:
+        """Whether it has served for long enough."""
+        return self.served >= MOST_TASKS
 
     @property
     def cpu_s(self) -> float:

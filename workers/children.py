@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import uuid4
 
-from workers.child_handle import MOST_TASKS, Child
+from workers.child_handle import Child
 from workers.environment import MARK
 from workers.guard import Guard
 from workers.warden import Warden
@@ -80,7 +80,7 @@ class Children:
     def renew(self) -> None:
         """The code of workloads has changed: no child that has loaded any serves again."""
         for child in self._alive:
-            child.served = MOST_TASKS if child.target is not None else child.served
+            child.outdated = child.target is not None
         while self._idle:
             self._retire(self._idle.pop())
 
@@ -95,7 +95,8 @@ class Children:
         # Never one that has served another workload: it may hold what that one was trusted with.
         for child in [child for child in reversed(self._idle) if child.target == target]:
             self._idle.remove(child)
-            if child.usable:
+            # One that has served for long makes way for the spare, and for nobody who would have to be waited for.
+            if child.usable and not (child.worn and self._spare is not None):
                 return child
             self._retire(child)
         spare, self._spare = self._spare, None

@@ -289,6 +289,15 @@ async def test_a_fresh_child_waits_for_what_comes_next(run: Run, execution: Exec
     assert (await spare_of(execution)).served == 0
 
 
+async def test_a_child_that_has_served_for_long_makes_way_once_there_is_another(
+    run: Run, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (await run("who")).summary
+    monkeypatch.setattr("workers.child_handle.MOST_TASKS", 1)
+    spare = await spare_of(execution)
+    assert (await run("who")).summary == str(spare.pid) != first
+
+
 async def spare_of(execution: Execution) -> Child:
     children = execution._children
     if children._starting is not None:
