@@ -11,6 +11,9 @@ VENDOR: Final = Path(__file__).with_name("vendor")
 SCRIPT: Final = VENDOR / "axe-core-4.14.1" / "axe.min.js"
 
 # All rules that axe has switched on, best practices included. Styles are of this origin, so that none has to be fetched again.
+# What is still fading in has no colour of its own yet; what turns for ever is let be.
+STILL: Final = """() => Promise.allSettled(
+  document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished))"""
 RUN: Final = "() => axe.run(document, { resultTypes: ['violations'], preload: false })"
 
 
@@ -27,6 +30,7 @@ async def violations(page: Page) -> list[str]:
     """
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(script())
+    await page.evaluate(STILL)
     found: dict[str, Any] = await page.evaluate(RUN)
     return [
         f"{rule['id']}: {' '.join(map(str, node['target']))}: {' '.join(node['failureSummary'].split())}"
