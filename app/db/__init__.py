@@ -2,11 +2,21 @@
 
 from urllib.parse import urlsplit
 
-from app.db.base import NOW, Database, Row, moment, moment_or_none
+from app.db.base import NOW, Database, Row, among, moment, moment_or_none
 from app.db.postgresql import PostgresDatabase
 from app.db.sqlite import SqliteDatabase
 
-__all__ = ["NOW", "Database", "PostgresDatabase", "Row", "SqliteDatabase", "moment", "moment_or_none", "open_database"]
+__all__ = [
+    "NOW",
+    "Database",
+    "PostgresDatabase",
+    "Row",
+    "SqliteDatabase",
+    "among",
+    "moment",
+    "moment_or_none",
+    "open_database",
+]
 
 
 def open_database(url: str, *, pool: int = 10) -> Database:

@@ -5,11 +5,11 @@ from typing import Any, Final
 from app.db import Database, moment
 from app.notifications.model import Notice, Page, Reading
 from app.tasks.rows import CARD_COLUMNS, task_of
+from app.tasks.states import ENDS_SQL
 
 MOST_COUNTED: Final = 100  # unread ends; more are said as 99+
 # Newest ends that are looked through for unread ones: somebody may have muted or deleted a hundred thousand.
 LOOKED_THROUGH: Final = 500
-ENDS: Final = "type IN ('task.succeeded', 'task.failed', 'task.cancelled')"  # to the letter, as the index has it
 MARK: Final = "coalesce((SELECT seq FROM read_marks WHERE user_id = :user), 0)"
 HEARD: Final = "NOT EXISTS (SELECT 1 FROM muted m WHERE m.user_id = t.user_id AND m.workload = t.workload)"
 
@@ -22,7 +22,7 @@ class Notifications:
 
     async def reading(self, user_id: int) -> Reading:
         """How far the user has read, from one snapshot."""
-        newest = f"SELECT task_id FROM events WHERE user_id = :user AND seq > {MARK} AND {ENDS} ORDER BY seq DESC LIMIT :looked"
+        newest = f"SELECT task_id FROM events WHERE user_id = :user AND seq > {MARK} AND {ENDS_SQL} ORDER BY seq DESC LIMIT :looked"
         unread = f"SELECT 1 AS one FROM ({newest}) e JOIN tasks t ON t.id = e.task_id WHERE {HEARD} LIMIT :most"
         sql = f"""SELECT {MARK} AS mark, s.seq AS head, (SELECT count(*) FROM ({unread}) counted) AS unread, muted.workload
         FROM streams s LEFT JOIN muted ON muted.user_id = s.user_id WHERE s.user_id = :user ORDER BY muted.workload"""
@@ -35,7 +35,7 @@ class Notifications:
     async def page(self, user_id: int, limit: int, *, before: int | None = None, unread: bool = False) -> Page:
         """Up to `limit` ends of tasks with `seq` under `before`, the newest first; `unread`: only those."""
         values: dict[str, Any] = {"user": user_id, "limit": limit + 1}
-        ends = f"SELECT seq, at, task_id FROM events WHERE user_id = :user AND {ENDS}"
+        ends = f"SELECT seq, at, task_id FROM events WHERE user_id = :user AND {ENDS_SQL}"
         if before is not None:
             ends += " AND seq < :before"
             values["before"] = before

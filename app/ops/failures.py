@@ -10,10 +10,10 @@ from uuid import UUID
 
 import orjson
 
-from app.db import Database, moment
+from app.db import Database, among, moment
 from app.errors import NotFound, Refused
-from app.ops.history import ENDED, among
 from app.tasks.commands import Tasks
+from app.tasks.states import ENDS_SQL
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ MOST_GROUPS: Final = 50
 MOST_RETRIED: Final = 500  # tasks by one press of the button
 PIECE: Final = 50  # tasks at once
 
-_LAST: Final = f"""SELECT task_id FROM (SELECT task_id, at FROM events WHERE {ENDED} AND type = 'task.failed' AND at >= :since
+_LAST: Final = f"""SELECT task_id FROM (SELECT task_id, at FROM events WHERE {ENDS_SQL} AND type = 'task.failed' AND at >= :since
   ORDER BY at DESC LIMIT {LOOKED_AT}) failed"""
 _OPEN: Final = "state = 'failed' AND NOT EXISTS (SELECT 1 FROM tasks again WHERE again.retry_of = tasks.id)"
 _KIND: Final = "coalesce(error->>'kind', '')"
@@ -60,7 +60,7 @@ class Failures:
     def __init__(self, db: Database, tasks: Tasks) -> None:
         self._db = db
         self._tasks = tasks
-        self._failed = f"id {among(db, _LAST)} AND {_OPEN}"
+        self._failed = f"id {among(db.dialect, _LAST)} AND {_OPEN}"
 
     async def causes(self) -> list[Cause]:
         """The causes, the last one first; at most `MOST_GROUPS`. Raises `Unavailable`."""

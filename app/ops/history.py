@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.db import Database, moment
+from app.db import Database, among, moment
 from app.db.base import Dialect
+from app.tasks.states import ENDS_SQL
 
 MINUTES: Final = 60
 LOOKED_AT: Final = 2_000  # ends, the last ones
-ENDED: Final = "type IN ('task.succeeded', 'task.failed', 'task.cancelled')"  # as the index says it
 
 _MINUTE: Final[dict[Dialect, str]] = {
     "postgresql": "date_trunc('minute', at)",
     "sqlite": "substr(at, 1, 16)",
 }
 _LAST: Final = (
-    f"SELECT task_id FROM (SELECT task_id, at FROM events WHERE {ENDED} ORDER BY at DESC LIMIT {LOOKED_AT}) ended"
+    f"SELECT task_id FROM (SELECT task_id, at FROM events WHERE {ENDS_SQL} ORDER BY at DESC LIMIT {LOOKED_AT}) ended"
 )
 
 
@@ -51,16 +51,11 @@ class Times:
 NO_TIMES: Final = Times(None, None, None, None)
 
 
-def among(db: Database, ids: str) -> str:
-    """A condition on ids. An array leaves PostgreSQL's planner nothing but the primary key, however old its figures are."""
-    return f"= ANY(ARRAY({ids}))" if db.dialect == "postgresql" else f"IN ({ids})"
-
-
 async def minutes(db: Database, now: datetime) -> list[Minute]:
     """Every minute of the last hour, the present one last. Raises `Unavailable`."""
     present = now.replace(second=0, microsecond=0)
     found = {at: Minute(at) for at in (present - timedelta(minutes=ago) for ago in reversed(range(MINUTES)))}
-    sql = f"SELECT {_MINUTE[db.dialect]} AS minute, type, count(*) AS number FROM events WHERE {ENDED} AND at >= :since GROUP BY 1, 2"
+    sql = f"SELECT {_MINUTE[db.dialect]} AS minute, type, count(*) AS number FROM events WHERE {ENDS_SQL} AND at >= :since GROUP BY 1, 2"
     for row in await db.fetch_all(sql, {"since": min(found)}):
         if one := found.get(moment(row["minute"]).replace(tzinfo=UTC)):  # what another clock has written may lie ahead
             setattr(one, row["type"].removeprefix("task."), row["number"])
@@ -70,7 +65,7 @@ async def minutes(db: Database, now: datetime) -> list[Minute]:
 async def times(db: Database) -> Mapping[str, Times]:
     """By workload, of the last ends of all that have not been deleted. Raises `Unavailable`."""
     sql = f"""SELECT workload, state, created_at, run_at, started_at, finished_at FROM tasks
-    WHERE id {among(db, _LAST)} AND started_at IS NOT NULL AND finished_at IS NOT NULL"""
+    WHERE id {among(db.dialect, _LAST)} AND started_at IS NOT NULL AND finished_at IS NOT NULL"""
     waits, runs = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
     for row in await db.fetch_all(sql):
         started = moment(row["started_at"])

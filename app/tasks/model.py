@@ -122,7 +122,6 @@ class Claim:
     workload: str
     version: int
     attempt: int
-    max_attempts: int
     lost: int  # workers that have died under this task
     params: Mapping[str, Any]
     token: UUID

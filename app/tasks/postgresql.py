@@ -37,7 +37,7 @@ t AS (UPDATE tasks SET state = 'running', attempt = tasks.attempt + 1, claim = $
   WHERE tasks.id = ANY(ARRAY(SELECT id FROM (SELECT * FROM n UNION ALL SELECT * FROM w) c ORDER BY priority DESC, rank, id LIMIT $5))
     AND CASE tasks.state WHEN 'queued' THEN true END RETURNING tasks.*),
 {events("'task.started'")}
-SELECT t.workload, t.version, t.attempt, t.max_attempts, t.lost, t.params, e.user_id, e.seq, e.at, e.type, e.task_id, e.task, e.origin
+SELECT t.workload, t.version, t.attempt, t.lost, t.params, e.user_id, e.seq, e.at, e.type, e.task_id, e.task, e.origin
 FROM e JOIN t ON t.id = e.task_id ORDER BY t.priority DESC, t.rank, t.id"""
 
 _AGAIN: Final = """(i.verdict = 'released' OR (i.verdict = 'retry' AND tasks.errors + 1 < tasks.max_attempts)

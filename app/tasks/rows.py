@@ -53,7 +53,6 @@ def claim_of(row: Row, token: UUID, event: Event) -> Claim:
         workload=row["workload"],
         version=row["version"],
         attempt=row["attempt"],
-        max_attempts=row["max_attempts"],
         lost=row["lost"],
         params=orjson.loads(row["params"]),
         token=token,

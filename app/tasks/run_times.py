@@ -4,18 +4,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app.db import Database
+from app.db import Database, among
 from app.db.base import Dialect
+from app.tasks.states import ENDS_SQL
 
 FRESH: Final = 10.0  # seconds that an answer is kept in this process
 LOOKED_AT: Final = 1_000  # ends, of the tasks that were submitted last
 MOST: Final = 100  # of them, runs of one workload
 
 # The bounds come first, in the order of an index: however many tasks there are, and whatever else has ended meanwhile, this reads no more.
-_SUCCEEDED: Final = f"""SELECT task_id FROM (SELECT task_id, type FROM events WHERE type IN ('task.succeeded', 'task.failed', 'task.cancelled')
+_SUCCEEDED: Final = f"""SELECT task_id FROM (SELECT task_id, type FROM events WHERE {ENDS_SQL}
   ORDER BY task_id DESC LIMIT {LOOKED_AT}) ended WHERE type = 'task.succeeded'"""
-# An array leaves PostgreSQL's planner nothing but the primary key, however old its figures are.
-_AMONG: Final[dict[Dialect, str]] = {"postgresql": f"= ANY(ARRAY({_SUCCEEDED}))", "sqlite": f"IN ({_SUCCEEDED})"}
 _SECONDS: Final[dict[Dialect, str]] = {
     "postgresql": "CAST(extract(epoch FROM finished_at - started_at) AS double precision)",
     "sqlite": "(julianday(finished_at) - julianday(started_at)) * 86400",
@@ -32,7 +31,7 @@ class RunTimes:
         self._usual: dict[str, float] = {}
         self._sql = f"""SELECT workload, avg(seconds) AS seconds FROM (
           SELECT workload, {_SECONDS[db.dialect]} AS seconds, row_number() OVER (PARTITION BY workload ORDER BY id DESC) AS place
-          FROM tasks WHERE id {_AMONG[db.dialect]}) runs
+          FROM tasks WHERE id {among(db.dialect, _SUCCEEDED)}) runs
         WHERE place <= {MOST} AND seconds >= 0 GROUP BY workload"""
 
     async def usual(self) -> Mapping[str, float]:

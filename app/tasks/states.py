@@ -30,3 +30,5 @@ MOVES: Final[dict[State, frozenset[State]]] = {
 TERMINAL: Final = tuple(state for state in State if state.terminal)
 TERMINAL_SQL: Final = "({})".format(", ".join(f"'{state}'" for state in TERMINAL))
 FINAL_EVENTS: Final = frozenset(f"task.{state}" for state in TERMINAL)
+# A condition on `events`, to the letter as the indexes of ends have it: the planner takes them for no other.
+ENDS_SQL: Final = "type IN ({})".format(", ".join(f"'task.{state}'" for state in TERMINAL))

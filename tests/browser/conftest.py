@@ -21,12 +21,8 @@ PATIENCE = 15_000  # ms
 @pytest.fixture(scope="session")
 def taskline() -> Iterator[Taskline]:
     """The service. A test that stops it starts it again."""
-    server = Taskline(free_port())
-    try:
-        server.start()
+    with Taskline(free_port()).served() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -79,12 +79,8 @@ class Furnished:
 
 @pytest.fixture(scope="module")
 def crowded() -> Iterator[Taskline]:
-    server = Taskline(free_port(), SETTINGS)
-    try:
-        server.start()
+    with Taskline(free_port(), SETTINGS).served() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="module")

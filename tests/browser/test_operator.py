@@ -20,12 +20,8 @@ from tests.servers import free_port
 @pytest.fixture(scope="module")
 def server() -> Iterator[Taskline]:
     """A service of its own: an operator sees and stops what everybody does."""
-    made = Taskline(free_port())
-    try:
-        made.start()
+    with Taskline(free_port()).served() as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -16,12 +16,8 @@ from tests.servers import free_port
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Taskline]:
     """A service that hands back what it runs as soon as it is asked to stop."""
-    server = Taskline(free_port(), {"TASKLINE_DRAIN_SECONDS": "0"})
-    try:
-        server.start()
+    with Taskline(free_port(), {"TASKLINE_DRAIN_SECONDS": "0"}).served() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

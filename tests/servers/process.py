@@ -8,10 +8,10 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 GUARD: Final = Path(__file__).with_name("guard.py")
 
@@ -144,6 +144,15 @@ class Server(ABC):
     def thaw(self) -> None:
         """Let a frozen server go on."""
         self._signal_all(signal.SIGCONT)
+
+    @contextmanager
+    def served(self) -> Iterator[Self]:
+        """Started, and closed in the end, however the start went."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End the server and remove its data."""

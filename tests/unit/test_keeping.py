@@ -64,7 +64,7 @@ def running(tell: Callable[[Sequence[Frame]], None] = lambda _: None) -> Running
     """An attempt, as the runtime knows it."""
     task_id, token = new_id(), uuid4()
     event = Event(1, 1, datetime.now(UTC), "task.started", task_id, "{}")
-    claim = Claim(task_id, 1, "work", 1, 1, 3, 0, {}, token, event)
+    claim = Claim(task_id, 1, "work", 1, 1, 0, {}, token, event)
     return Running(claim, Stop(), Progress(claim, tell, lambda: True), Path())
 
 
