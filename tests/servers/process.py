@@ -198,13 +198,14 @@ class Server(ABC):
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that any thread of `pid` started, oldest first; none where it has ended."""
+    """The children of each thread of `pid` in the order in which it got them, the orphans that it took over too; none where it has ended."""
+    # Not by number: numbers begin anew at some time, and an orphan's may be lower than that of the program that left it.
     found: list[int] = []
     with suppress(OSError):  # the process has ended meanwhile
         for task in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError):  # or the thread
                 found += map(int, (task / "children").read_text().split())
-    return sorted(found)
+    return found
 
 
 def descendants_of(pid: int) -> list[int]:
