@@ -1,6 +1,5 @@
 """Calling a workload's function: checked arguments, and what an exception that it raises means. The same in every process, and in tests."""
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +55,10 @@ def raised(error: BaseException, retry_on: tuple[str, ...]) -> Raised:
             return _stated("rejected", error)
         case Stated():
             return _stated("failed", error)
-        case Cancelled() | asyncio.CancelledError():
+        case Cancelled():
+            return Raised(kind="cancelled")
+        # By its name: a child process that runs no coroutine need not load asyncio.
+        case _ if _is_named(error, "asyncio.CancelledError"):
             return Raised(kind="cancelled")
         case SystemExit():
             message = f"The workload ended its process with sys.exit({error.code!r})"

@@ -18,7 +18,6 @@ from taskline import File, Workload
 from taskline.context import Context
 from workers.child_limits import be_modest, hint, keep_to
 from workers.child_reports import Channel, Host, Reporter
-from workers.coroutines import completed
 from workers.interrupts import Interrupts
 from workers.invocation import arguments, failure, load, success
 from workers.wire import MARK, Ending, Ready, SentFile, Unsuccessful, Work
@@ -60,6 +59,9 @@ class Worker:
                 checked = arguments(workload, work.params, work.version, {one.id: _file(one) for one in work.files})
                 returned = workload.call(context, checked)
                 if inspect.iscoroutine(returned):  # of a workload that runs on the worker's loop usually
+                    # Here: with asyncio it would be a sixth of the time that a child takes to start, and few need it.
+                    from workers.coroutines import completed
+
                     returned = completed(returned, self._interrupts)
                 return success(context, returned)
         except BaseException as error:  # noqa: BLE001  whatever it is, the parent must hear of it
