@@ -78,6 +78,7 @@ async def main() -> int:
                     profile,
                     executable_path=program("chromium"),
                     args=["--no-sandbox", f"--remote-debugging-port={port}"],
+                    ignore_default_args=["--disable-back-forward-cache"],  # Playwright's, and no fault of a page
                     base_url=server.url,
                 )
                 good &= judge("welcome", await audit(f"{server.url}/", port))

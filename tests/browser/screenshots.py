@@ -43,6 +43,7 @@ SHOTS: Final = (
 )
 STRANGERS: Final = (("welcome", "/", 900), ("sign-up", "/signup", 900), ("nothing", "/nowhere", 900))
 PHONE: Final = (390, 844)
+NARROWER: Final = (720, 562)  # of Home, for phones, and for screens of the usual density
 
 
 async def take(page: Page, name: str, height: int) -> None:
@@ -52,10 +53,11 @@ async def take(page: Page, name: str, height: int) -> None:
         for end, (wide, high) in (("", (1280, height)), ("-phone", PHONE)):
             await page.set_viewport_size({"width": wide, "height": high})
             await page.evaluate("document.fonts.ready.then(() => scrollTo(0, 0))")
-            picture = small(await page.screenshot())
-            save(IMAGES / f"{name}-{scheme}{end}.webp", picture)
+            taken = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
+            save(IMAGES / f"{name}-{scheme}{end}.webp", small(taken))
             if name == "home" and not end:
-                save(WELCOMING / f"{name}-{scheme}.webp", picture)
+                save(WELCOMING / f"{name}-{scheme}.webp", small(taken))
+                save(WELCOMING / f"{name}-{scheme}-{NARROWER[0]}.webp", small(taken.resize(NARROWER)))
 
 
 async def home(page: Page, orders: Path) -> None:
@@ -72,10 +74,10 @@ async def home(page: Page, orders: Path) -> None:
     await take(page, "home", 1000)  # as templates/welcome.html has it
 
 
-def small(png: bytes) -> bytes:
+def small(picture: Image.Image) -> bytes:
     """The picture as WebP."""
     packed = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(packed, "WEBP", quality=QUALITY, method=6)
+    picture.save(packed, "WEBP", quality=QUALITY, method=6)
     return packed.getvalue()
 
 

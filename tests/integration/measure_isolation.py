@@ -99,7 +99,7 @@ async def others(person: User, seconds: float, during: asyncio.Task[Any] | None 
     """Small tasks of both kinds, at an even pace, for so long or while `during` runs: how long each took."""
     kinds: dict[str, tuple[float, dict[str, Any]]] = {
         "countdown": (0.1, {"seconds": 0}),
-        "small": (0.5, {"number": 1}),
+        "small": (0.2, {"number": 1}),
     }
     until = time.monotonic() + seconds
 
