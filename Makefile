@@ -29,9 +29,9 @@ test: check ## Run every check and test, on real servers and a real browser
 	@echo "Tests"
 	@$(PYTEST)
 
-faults: $(INSTALLED_DEV) ## Break every part in turn and prove that nothing is lost (FAULTS_REPORT=file keeps the recovery times)
+faults: $(INSTALLED_DEV) ## Break every part in turn, TIMES (1) over, and prove that nothing is lost (FAULTS_REPORT=file keeps the recovery times)
 	@$(BIN)/python -m tests.servers install
-	@$(PYTEST) tests/faults
+	@for run in $$(seq $(or $(TIMES),1)); do $(PYTEST) tests/faults || exit 1; done
 
 faults-slow: $(INSTALLED_DEV) ## The same with the timing of a usual installation, instead of a quick one
 	@$(BIN)/python -m tests.servers install

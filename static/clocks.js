@@ -1,6 +1,7 @@
 // <task-clock since="…">: the time since then, each second. <time-ago>: how long ago its <time> was, each half minute.
 // One timer serves all; while the connection is down they stand still, as what they count may have ended.
 
+import { write } from "./fill.js";
 import { ago, duration } from "./format.js";
 
 const shown = new Set();
@@ -26,7 +27,7 @@ class TaskClock extends Clock {
 
   tick() {
     const since = this.getAttribute("since");
-    if (since) this.textContent = duration((Date.now() - new Date(since)) / 1000);
+    if (since) write(this, duration((Date.now() - new Date(since)) / 1000));
   }
 }
 

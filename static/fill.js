@@ -4,9 +4,16 @@ import { ago, clock, instant, lead, line, look, percent, took } from "./format.j
 
 export const slot = (root, name) => root.querySelector(`[data-x="${name}"]`);
 
+// A row out of view keeps the text that it was last drawn with: so it is changed, not replaced by another, which would be kept as well.
+export function write(node, text) {
+  if (node.textContent === text) return;
+  if (text && node.firstChild?.data && !node.firstElementChild) node.firstChild.data = text;
+  else node.textContent = text;
+}
+
 export function put(root, name, text) {
   const node = slot(root, name);
-  if (node && node.textContent !== text) node.textContent = text;
+  if (node) write(node, text);
 }
 
 export const clone = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);

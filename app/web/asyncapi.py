@@ -53,13 +53,13 @@ SENT: Final = {
         tasks={"type": "array", "items": ref("Card")},
     ),
     "status": _frame(
-        "Which parts of the service do not answer: after the welcome and at each change, where `status=1` asked for it",
+        "Which parts of the service do not answer: after the welcome and at each change, where status=1 asked for it",
         {"const": "status"},
         ("down",),
         down={"type": "array", "items": {"enum": list(PARTS)}},
     ),
     "read": _frame(
-        "How far the user has read, at one moment: after the welcome, each reset and at each change, where `read=1` asked for it. Of two, the later has no smaller number",
+        "How far the user has read, at one moment: after the welcome, each reset and at each change, where read=1 asked for it. Of two, the later has no smaller number",
         {"const": "read"},
         ("seq", "head", "unread", "muted"),
         seq={**_SEQ, "description": "All up to here is read"},

@@ -13,13 +13,14 @@ from app.tasks.model import Task
 from app.tasks.states import State
 from app.web import start
 from app.web.api import json, resources
+from app.web.asyncapi import asyncapi
 from app.web.auth import identify, require
 from app.web.bulk_pages import COOKIE, PATH
 from app.web.bulk_words import Notice
 from app.web.cards import LOOKS, Row, row
 from app.web.chosen import address, filter_of, query_of
 from app.web.examples import offered
-from app.web.reference import grouped
+from app.web.reference import frames, grouped
 from app.web.snippets import shell
 from app.web.templating import render
 
@@ -105,13 +106,14 @@ async def tasks(request: Request) -> Response:
 
 
 async def docs(request: Request) -> Response:
-    """`GET /docs`: made from the OpenAPI document."""
+    """`GET /docs`: made from the OpenAPI and the AsyncAPI document."""
     user = await identify(request)
     document = request.app.state.openapi
     origin = str(request.base_url).rstrip("/")
     values = {
         "base": "/api/v1",
         "groups": grouped(document),
+        "frames": frames(asyncapi()),
         "snippet": shell(origin, user.username if user else "ada", "countdown", {"seconds": 10}),
         "position": await resources(request).log.position(user.user_id) if user else None,
     }

@@ -1,4 +1,4 @@
-"""The OpenAPI document as the reference page prints it."""
+"""The OpenAPI and the AsyncAPI document as the reference page prints them."""
 
 import re
 from collections.abc import Mapping
@@ -28,6 +28,36 @@ class Group:
 
     name: str
     operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A message of the websocket: its `type`, one of `types`. `fields` are (name, takes)."""
+
+    types: tuple[str, ...]
+    sent: bool  # by the service
+    summary: str
+    fields: tuple[tuple[str, str], ...]
+
+
+def frames(document: Mapping[str, Any]) -> list[Frame]:
+    """Every frame that an AsyncAPI document has, those that the service sends first."""
+    found = []
+    for operation in sorted(document["operations"].values(), key=lambda one: str(one["action"]), reverse=True):
+        for reference in operation["messages"]:
+            message = _resolved(document, reference)
+            shape = _resolved(document, message["payload"])
+            properties = dict(shape["properties"])
+            kind = properties.pop("type")
+            found.append(
+                Frame(
+                    types=tuple(kind["enum"]) if "enum" in kind else (kind["const"],),
+                    sent=operation["action"] == "send",
+                    summary=message["summary"],
+                    fields=tuple((name, _takes(document, part)) for name, part in properties.items()),
+                )
+            )
+    return found
 
 
 def grouped(document: Mapping[str, Any]) -> list[Group]:

@@ -22,7 +22,7 @@ from app.web.wording import day, plural
 
 LOOKS: Final = {
     Phase.ACTIVE: Look("Active", "repeat", "ok"),
-    Phase.PAUSED: Look("Paused", "ban", "warn"),
+    Phase.PAUSED: Look("Paused", "pause", "warn"),
     Phase.ENDED: Look("Over", "check", "off"),
 }
 MISSED: Final = {Missed.SKIP: "a missed time is skipped", Missed.RUN_ONCE: "missed times are made up for once"}

@@ -12,7 +12,7 @@ from app.web import auth
 COOKIE: Final = "theme"
 KEPT: Final = timedelta(days=365)
 SYSTEM: Final = "system"
-THEMES: Final = {"light": "Light", "dark": "Dark", SYSTEM: "As the system"}  # what people read
+THEMES: Final = {"light": "Light", "dark": "Dark", SYSTEM: "System"}  # what people read
 
 
 def theme_of(connection: HTTPConnection) -> str:

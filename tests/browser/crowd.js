@@ -91,17 +91,6 @@ window.crowd = {
       await breath();
     }
   },
-  // The whole page comes into view once: a row has all its nodes only from then on.
-  async see() {
-    const frame = () => new Promise(requestAnimationFrame);
-    for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight) {
-      scrollTo({ top, behavior: "instant" });
-      await frame();
-      await frame();
-    }
-    scrollTo({ top: 0, behavior: "instant" });
-    await frame();
-  },
   // So many steps a second, for so many seconds; how many that were.
   walk(perSecond, seconds) {
     return new Promise((done) => {

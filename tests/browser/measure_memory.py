@@ -20,7 +20,6 @@ async def _main(minutes: float) -> int:
     async with crowd() as (_, page):
         scales = await Scales.of(page)
         await page.evaluate("steps => window.crowd.hurry(steps)", 2 * LIVE)  # each row has said something
-        await page.evaluate("window.crowd.see()")
         print(
             f"{LIVE} live tasks, {STEPS} steps a second\n{'minute':>6} {'steps':>8} {'heap':>13} {'nodes':>10} {'listeners':>10}"
         )

@@ -64,7 +64,7 @@ class TestTheme:
         await ground(page, "dark")
         await take_theme(page, "Light")
         await ground(page, "light")
-        await take_theme(page, "As the system")
+        await take_theme(page, "System")
         await ground(page, "dark")
         await page.emulate_media(color_scheme="light")
         await ground(page, "light")

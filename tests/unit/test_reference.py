@@ -1,6 +1,7 @@
-"""The OpenAPI document as the reference page prints it."""
+"""The OpenAPI and the AsyncAPI document as the reference page prints them."""
 
-from app.web.reference import grouped
+from app.web.asyncapi import SENT, TAKEN, asyncapi
+from app.web.reference import frames, grouped
 
 DOCUMENT = {
     "paths": {
@@ -78,3 +79,13 @@ def test_operations_come_by_tag_with_their_parameters_body_and_answers() -> None
 
 def test_an_empty_document_has_no_operations() -> None:
     assert grouped({}) == []
+
+
+def test_every_frame_is_named_with_what_it_holds_those_of_the_service_first() -> None:
+    found = frames(asyncapi())
+    assert [one.sent for one in found] == [True] * len(SENT) + [False] * len(TAKEN)
+    types = [name for one in found for name in one.types]
+    assert {"welcome", "task.queued", "task.progress", "status", "read", "ping"} <= set(types)
+    progress = next(one for one in found if one.types == ("task.progress",))
+    assert ("fraction", "number or null from 0 to 1") in progress.fields
+    assert all("type" not in dict(one.fields) and one.summary for one in found)
