@@ -7,6 +7,7 @@ import { active } from "./store.js";
 const EVERY = 5000; // ms between looks at why tasks wait
 const SOON = 300; // ms after a task came into the line
 const MOST = 5; // tasks looked at
+const GATHERED = 100; // ms in which what happens is told at once
 const SETTLED = 1500; // ms after something happened in which the service counts anew
 const SOONEST = 5000; // ms that a task ran before its end is guessed from how far it is
 const OVERDUE = 10; // seconds after which a guess was wrong
@@ -14,7 +15,14 @@ const LEAST = 0.05; // fraction done before that; both hold only where the task 
 
 export function follow(store, ask) {
   const rows = new Estimates(store);
-  store.subscribe(() => rows.tell());
+  // Not with each event: many come at once, and each looks at all rows.
+  let telling = 0;
+  store.subscribe(() => {
+    telling ||= setTimeout(() => {
+      telling = 0;
+      rows.tell();
+    }, GATHERED);
+  });
   setInterval(() => rows.tell(), 1000);
 
   // The place in line is no event, as others' tasks move it: asked for while somebody looks.

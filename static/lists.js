@@ -46,10 +46,12 @@ const byEnd = (cards) => [...cards].sort((a, b) => (a.finished_at < b.finished_a
 
 function sync(list, cards, waits, template, fill) {
   const rows = new Map([...list.children].map((row) => [row.dataset.task, row]));
+  const stay = new Set(cards.map(({ id }) => id));
+  // Before the others are placed: one that is still in the way would have each row behind it moved.
+  for (const [id, row] of rows) if (!stay.has(id)) row.remove();
   let place = null;
   for (const card of cards) {
     const row = rows.get(card.id) || named(clone(template), card);
-    rows.delete(card.id);
     const next = place ? place.nextElementSibling : list.firstElementChild;
     if (row !== next) list.insertBefore(row, next);
     // A card is a new object when anything about it changed.
@@ -58,5 +60,4 @@ function sync(list, cards, waits, template, fill) {
     row.wait = waits[card.id];
     place = row;
   }
-  for (const row of rows.values()) row.remove();
 }

@@ -25,6 +25,7 @@ VERSION: Final = "12.8.2"
 CATEGORIES: Final = ("accessibility", "best-practices")
 COSTS: Final = "performance"  # its score is that of this machine; what it says could be saved is not
 GOOD: Final = 0.9  # from here on Lighthouse itself calls an audit passed
+TIMED: Final = {"mainthread-work-breakdown", "bootup-time"}  # on a processor slowed down fourfold
 # Pages of somebody with tasks; `welcome` is that of a stranger.
 PAGES: Final = {"home": "/", "task": "finished", "tasks": "/tasks", "about": "/about"}
 
@@ -44,11 +45,20 @@ def judge(name: str, report: Mapping[str, Any]) -> bool:
 
 
 def avoidable(report: Mapping[str, Any]) -> Iterator[str]:
-    """What could be saved, as the report says it: each audit of costs that is not passed and is no mere measurement of time."""
+    """What could be saved, as the report says it: each audit of costs that is not passed, is no mere measurement of time, and that somebody could act on."""
     for one in report["categories"][COSTS]["auditRefs"]:
         found = report["audits"][one["id"]]
-        if not one["weight"] and one.get("group") != "hidden" and found["score"] is not None and found["score"] < GOOD:
+        if one["weight"] or one.get("group") == "hidden" or one["id"] in TIMED or found["score"] is None:
+            continue
+        if found["score"] < GOOD and _actionable(found.get("details") or {}):
             yield f"{found['id']}: {found['title']} {found.get('displayValue', '')}"
+
+
+def _actionable(details: Mapping[str, Any]) -> bool:
+    """Whether it saves anything, and is not what no page can help: that an open websocket keeps one out of the browser's page cache, for one."""
+    kinds = {one["failureType"] for one in details.get("items", ()) if "failureType" in one}
+    saves = details.get("overallSavingsMs") != 0 or bool(details.get("overallSavingsBytes"))
+    return saves and (not kinds or "Actionable" in kinds)
 
 
 async def audit(url: str, port: int) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from tests.servers.programs import program
 SCRIPT: Final = Path(__file__).with_name("crowd.js")
 LIVE: Final = 200  # tasks
 STEPS: Final = 20  # a second
+STEPS_EACH: Final = 50  # from a task's begin to its end
 ENDED: Final = 320  # tasks before that: as many as a page keeps, with those that live
 
 

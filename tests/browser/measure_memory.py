@@ -7,7 +7,7 @@ import argparse
 import asyncio
 from typing import Final
 
-from tests.browser.crowd import LIVE, STEPS, crowd
+from tests.browser.crowd import ENDED, LIVE, STEPS, STEPS_EACH, crowd
 from tests.browser.memory import Held, Scales
 
 EACH: Final = 30.0  # seconds between two lines
@@ -19,7 +19,9 @@ async def _main(minutes: float) -> int:
     told = 0
     async with crowd() as (_, page):
         scales = await Scales.of(page)
-        await page.evaluate("steps => window.crowd.hurry(steps)", 2 * LIVE)  # each row has said something
+        await page.evaluate(
+            "steps => window.crowd.hurry(steps)", STEPS_EACH * ENDED
+        )  # all that the page keeps has gone its whole way
         print(
             f"{LIVE} live tasks, {STEPS} steps a second\n{'minute':>6} {'steps':>8} {'heap':>13} {'nodes':>10} {'listeners':>10}"
         )

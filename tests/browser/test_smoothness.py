@@ -3,7 +3,7 @@
 from playwright.async_api import Browser
 
 from tests.browser.conftest import People
-from tests.browser.crowd import LIVE, STEPS, gathered
+from tests.browser.crowd import LIVE, STEPS, STEPS_EACH, gathered
 from tests.browser.frames import LONGEST, traced
 from tests.browser.memory import Scales
 
@@ -28,6 +28,23 @@ async def test_what_has_happened_is_let_go(people: People) -> None:
     assert after.nodes < before.nodes * 1.01, (before, after)
     assert after.listeners <= before.listeners + 3, (before, after)
     assert after.heap < before.heap * 1.1, (before, after)
+
+
+async def test_an_end_moves_no_other_row(people: People) -> None:
+    page = await gathered(people)
+    await page.evaluate(
+        """() => {
+            window.moved = { came: 0, went: 0 };
+            new MutationObserver((seen) => {
+                for (const { addedNodes, removedNodes } of seen) {
+                    window.moved.came += addedNodes.length;
+                    window.moved.went += removedNodes.length;
+                }
+            }).observe(document.querySelector("[data-list=active]"), { childList: true });
+        }"""
+    )
+    await page.evaluate("steps => window.crowd.hurry(steps)", LIVE)  # each a fiftieth of its way
+    assert await page.evaluate("window.moved") == {"came": LIVE // STEPS_EACH, "went": LIVE // STEPS_EACH}
 
 
 async def test_the_scales_show_what_stays(people: People) -> None:
