@@ -1,13 +1,13 @@
 // What is in progress: why tasks wait and when they start, and how long those that run will still take.
 
-import { put } from "./fill.js";
+import { put, write } from "./fill.js";
 import { about } from "./format.js";
 import { active } from "./store.js";
 
 const EVERY = 5000; // ms between looks at why tasks wait
 const SOON = 300; // ms after a task came into the line
 const MOST = 5; // tasks looked at
-const GATHERED = 100; // ms in which what happens is told at once
+const TOLD = 100; // ms after something happened in which rows say how long they still take
 const SETTLED = 1500; // ms after something happened in which the service counts anew
 const SOONEST = 5000; // ms that a task ran before its end is guessed from how far it is
 const OVERDUE = 10; // seconds after which a guess was wrong
@@ -15,14 +15,7 @@ const LEAST = 0.05; // fraction done before that; both hold only where the task 
 
 export function follow(store, ask) {
   const rows = new Estimates(store);
-  // Not with each event: many come at once, and each looks at all rows.
-  let telling = 0;
-  store.subscribe(() => {
-    telling ||= setTimeout(() => {
-      telling = 0;
-      rows.tell();
-    }, GATHERED);
-  });
+  store.subscribe(gathered(TOLD, () => rows.tell())); // it looks at all rows
   setInterval(() => rows.tell(), 1000);
 
   // The place in line is no event, as others' tasks move it: asked for while somebody looks.
@@ -36,18 +29,27 @@ export function follow(store, ask) {
       store.dispatch({ type: "wait", id, wait: wait && held(store.state.waits[id], { ...wait, at: Date.now() }) });
     }
   };
-  const soon = () => setTimeout(look, SOON);
+  const soon = gathered(SOON, look);
   setInterval(look, EVERY);
   soon();
   store.subscribe(({ news }) => news.some(({ type }) => type === "task.queued" || type === "task.retrying") && soon());
   if (document.querySelector("[data-choose]")) foresee(store);
 }
 
+// What is asked for many times at once is done once, so many ms after the first time.
+function gathered(ms, act) {
+  let timer = 0;
+  return () => {
+    timer ||= setTimeout(() => {
+      timer = 0;
+      act();
+    }, ms);
+  };
+}
+
 // What the form says of the wait before a task is started: asked anew when another workload is chosen, when something has happened, and when the page is seen again.
 function foresee(store) {
-  let timer = 0;
   const ask = async () => {
-    timer = 0;
     if (document.hidden || store.state.conn !== "up") return;
     const answer = await fetch("/start/expected", { headers: { accept: "application/json" } }).catch(() => null);
     if (!answer?.ok) return;
@@ -56,11 +58,11 @@ function foresee(store) {
       const kept = document.querySelector(`template[data-workload="${name}"]`)?.content;
       for (const root of [kept, document.querySelector(`[data-fields="${name}"]`)]) {
         const said = root?.querySelector(".expect span");
-        if (said && said.textContent !== text) said.textContent = text;
+        if (said) write(said, text);
       }
     }
   };
-  const later = () => (timer ||= setTimeout(ask, SETTLED));
+  const later = gathered(SETTLED, ask);
   document.querySelector("[data-choose]").addEventListener("change", ask);
   document.addEventListener("visibilitychange", later);
   store.subscribe(({ news }) => news.length && later());

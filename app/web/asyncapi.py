@@ -1,5 +1,7 @@
 """The AsyncAPI document: what the websocket says and takes. The shapes are those of the OpenAPI document."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -77,8 +79,9 @@ TAKEN: Final = {
 }
 
 
-def asyncapi() -> dict[str, Any]:
-    """The document."""
+@cache
+def asyncapi() -> Mapping[str, Any]:
+    """The document, made once."""
     messages = SENT | TAKEN
     return {
         "asyncapi": "3.0.0",

@@ -41,9 +41,9 @@ class Frame:
 
 
 def frames(document: Mapping[str, Any]) -> list[Frame]:
-    """Every frame that an AsyncAPI document has, those that the service sends first."""
+    """Every frame that an AsyncAPI document has, in its order."""
     found = []
-    for operation in sorted(document["operations"].values(), key=lambda one: str(one["action"]), reverse=True):
+    for operation in document["operations"].values():
         for reference in operation["messages"]:
             message = _resolved(document, reference)
             shape = _resolved(document, message["payload"])

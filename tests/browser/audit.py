@@ -77,10 +77,9 @@ async def audit(url: str, port: int) -> Mapping[str, Any]:
 
 async def main() -> int:
     """Return the exit status."""
-    server, port = Taskline(free_port(), SETTINGS), free_port()
+    port = free_port()
     good = True
-    try:
-        server.start()
+    with Taskline(free_port(), SETTINGS).served() as server:
         async with async_playwright() as playwright:
             with tempfile.TemporaryDirectory(prefix="taskline-audit-", ignore_cleanup_errors=True) as profile:
                 # Lighthouse opens its own tab in the browser's first profile, so that is where somebody has to be signed in.
@@ -97,8 +96,6 @@ async def main() -> int:
                 for name, address in PAGES.items():
                     good &= judge(name, await audit(f"{server.url}{tasks.get(address, address)}", port))
                 await context.close()
-    finally:
-        server.close()
     return int(not good)
 
 

@@ -50,12 +50,8 @@ def narrow() -> Iterator[str]:
         "TASKLINE_LIMIT_UPLOAD": "1000",
         "TASKLINE_LIMIT_SIGN_INS": "2/hour",
     }
-    server = Taskline(free_port(), settings)
-    try:
-        server.start()
+    with Taskline(free_port(), settings).served() as server:
         yield server.url
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from tests.servers.programs import program
 SCRIPT: Final = Path(__file__).with_name("crowd.js")
 LIVE: Final = 200  # tasks
 STEPS: Final = 20  # a second
-STEPS_EACH: Final = 50  # from a task's begin to its end
+STEPS_EACH: Final = 50  # from a task's begin to its end: STEP in crowd.js is a fiftieth
 ENDED: Final = 320  # tasks before that: as many as a page keeps, with those that live
 
 
@@ -39,13 +39,9 @@ async def dismiss(page: Page) -> None:
 @asynccontextmanager
 async def crowd() -> AsyncIterator[tuple[Browser, Page]]:
     """For a program of its own: a service, a browser and `gathered`."""
-    server = Taskline(free_port())
-    try:
-        server.start()
+    with Taskline(free_port()).served() as server:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
             async with people_of(browser, server.url) as people:
                 yield browser, await gathered(people)
             await browser.close()
-    finally:
-        server.close()

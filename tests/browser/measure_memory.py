@@ -19,9 +19,8 @@ async def _main(minutes: float) -> int:
     told = 0
     async with crowd() as (_, page):
         scales = await Scales.of(page)
-        await page.evaluate(
-            "steps => window.crowd.hurry(steps)", STEPS_EACH * ENDED
-        )  # all that the page keeps has gone its whole way
+        # All that the page keeps has gone its whole way.
+        await page.evaluate("steps => window.crowd.hurry(steps)", STEPS_EACH * ENDED)
         print(
             f"{LIVE} live tasks, {STEPS} steps a second\n{'minute':>6} {'steps':>8} {'heap':>13} {'nodes':>10} {'listeners':>10}"
         )

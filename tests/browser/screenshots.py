@@ -113,9 +113,7 @@ async def everything(people: People, server: Taskline) -> None:
 
 async def main() -> None:
     """Start a service and a browser, and take all pictures."""
-    server = Taskline(free_port(), SETTINGS)
-    try:
-        server.start()
+    with Taskline(free_port(), SETTINGS).served() as server:
         async with async_playwright() as playwright:
             browser: Browser = await playwright.chromium.launch(
                 executable_path=program("chromium"), args=["--no-sandbox"]
@@ -123,8 +121,6 @@ async def main() -> None:
             async with people_of(browser, server.url) as people:
                 await everything(people, server)
             await browser.close()
-    finally:
-        server.close()
 
 
 if __name__ == "__main__":

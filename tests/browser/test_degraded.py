@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -19,11 +18,8 @@ from tests.servers import PostgreSQL, Redis, Server, free_port
 @pytest.fixture(scope="module")
 def parts() -> Iterator[dict[str, Server]]:
     """Servers of this file alone, to be killed."""
-    with closing(PostgreSQL(free_port())) as database, closing(Redis(free_port())) as events:
-        made: dict[str, Server] = {"database": database, "events": events}
-        for server in made.values():
-            server.start()
-        yield made
+    with PostgreSQL(free_port()).served() as database, Redis(free_port()).served() as events:
+        yield {"database": database, "events": events}
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +33,7 @@ def web(parts: dict[str, Server]) -> Iterator[Service]:
         "secret_key": secrets.token_hex(32),
     }
     taskline("migrate", **settings)
-    with closing(Service("serve", **settings)) as one:
-        one.start()
+    with Service("serve", **settings).served() as one:
         yield one
 
 

@@ -1,7 +1,6 @@
 """The log on a task's page: lines arrive while it runs, each attempt apart, and stay when it has ended."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,7 @@ TALKATIVE = Path(__file__).parent.parent / "integration" / "own_workloads"
 def talkative() -> Iterator[Taskline]:
     """The service with a workload that talks while it works."""
     settings = {"TASKLINE_WORKLOADS": "talkative", "PYTHONPATH": str(TALKATIVE)}
-    with closing(Taskline(free_port(), settings)) as server:
-        server.start()
+    with Taskline(free_port(), settings).served() as server:
         yield server
 
 

@@ -79,8 +79,15 @@ def test_csv_profile_takes_one_file() -> None:
     assert ".csv" in csv_profile.schema["properties"]["file"]["x-accept"]
 
 
-def test_importing_the_built_in_workloads_loads_nothing_heavy() -> None:
-    program = "import sys, workers.workloads; print(sorted({'duckdb', 'numpy', 'pandas', 'PIL', 'polars', 'scipy', 'skops', 'sklearn', 'starlette', 'app'} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("workers.workloads", "duckdb numpy pandas PIL polars scipy skops sklearn starlette app"),
+        ("workers.child", "asyncio ssl duckdb numpy app"),  # each new process waits for what this loads
+    ],
+)
+def test_what_every_process_imports_loads_nothing_heavy(module: str, heavy: str) -> None:
+    program = f"import sys, {module}; print(sorted({set(heavy.split())} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
