@@ -169,9 +169,9 @@ async def test_a_move_that_is_cancelled_at_its_start_leaves_no_transaction(racer
     making = asyncio.ensure_future(racers.web.moves.submit([draft(1)]))
     for _ in range(turns):
         await asyncio.sleep(0)
-    making.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await making
+    if making.cancel():  # else it was done by then
+        with pytest.raises(asyncio.CancelledError):
+            await making
     await racers.web.submit(1)
     frames = await racers.web.log.since(1, 0, 10)
     assert [frame.seq for frame in frames] == list(range(1, len(frames) + 1))
