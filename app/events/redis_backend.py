@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.exceptions import RedisError
 
 from app.backoff import pauses
 from app.errors import Unavailable
 from app.events.model import GAP
+from app.redis_errors import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class RedisBackend:
                 for channel, message in messages:
                     pipeline.publish(channel, message)
                 await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as error:
+        except REDIS_ERRORS as error:
             self._spared_until = time.monotonic() + SPARED
             raise Unavailable(f"Redis does not take events ({type(error).__name__}).") from error
 
@@ -113,7 +113,7 @@ class RedisBackend:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 await self._client.ping()
-        except (RedisError, OSError, TimeoutError) as error:
+        except REDIS_ERRORS as error:
             raise Unavailable(f"Redis does not answer ({type(error).__name__}).") from error
 
     async def _listen(self) -> None:

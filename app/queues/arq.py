@@ -12,13 +12,13 @@ import orjson
 from arq.connections import ArqRedis
 from arq.worker import Retry, Worker, func
 from redis.asyncio import ConnectionPool
-from redis.exceptions import RedisError
 
 from app.backoff import Backoff
 from app.errors import Unavailable
 from app.queues.base import Slots, Wake
 from app.queues.consumer import AT_ONCE, Consumer, Full, WakeFailed, first
 from app.queues.message import MOST_WAITING, VERSION, Malformed, pack, unpack
+from app.redis_errors import REDIS_ERRORS
 
 ANSWER: Final = 5.0  # seconds that Redis gets to store messages
 SILENCE: Final = 3.0  # seconds without an answer after which a connection is given up
@@ -102,7 +102,7 @@ class ArqQueue:
         try:
             async with asyncio.timeout(within):
                 return await question
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise Unavailable(f"Redis does not answer: {error or type(error).__name__}") from error
 
     def _check_there(self) -> None:
